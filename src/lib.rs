@@ -1,0 +1,38 @@
+//! A relay for Media over QUIC: broadcasts go in once and out to everybody who watches.
+//!
+//! # Layers
+//!
+//! Imports point downward only; `tests/layering.rs` holds the picture true. The leaves of the wide row are blind to
+//! each other.
+//!
+//! ```text
+//!  main → relay → config → web → session
+//!                                   ↓
+//!     wire     model     transport     auth
+//!                      types
+//! ```
+//!
+//! # The life of a frame
+//!
+//! ```text
+//!  publisher ─bytes→ transport ─→ session/ingest ─frame→ model ─frame→ session/egress ─→ transport ─bytes→ viewer
+//!  publisher ←SUBSCRIBE─ session/lite ←wanted─ model ←reader attached─ session/lite ←SUBSCRIBE─ viewer
+//! ```
+//!
+//! Its payload is copied once, into the track's slab, and reference-counted from there on. A group is an append-only
+//! log; one writer appends, readers own a cursor, and nobody waits for a slow one.
+//!
+//! # Words
+//!
+//! * *origin*: everything this node can serve; *broadcast* ⊃ *track* ⊃ *group* ⊃ *frame*.
+//! * *ingest*: bytes coming in; *egress*: bytes going out.
+//! * *publisher*, *viewer*: people at the ends; *peer*: the other end of any session; *node*: a relay.
+//! * *dialect*: one protocol version; *grant*: what a session may do; *route*: one way to a broadcast; *demand*:
+//!   somebody wants a track.
+//!
+//! # Where to look
+//!
+//! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
+//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
+
+pub mod types;

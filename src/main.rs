@@ -1,0 +1,3 @@
+//! Flags → configuration → relay → wait for a signal → goodbye.
+
+fn main() {}
