@@ -36,3 +36,4 @@
 //! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
 
 pub mod types;
+pub mod wire;
