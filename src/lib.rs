@@ -35,5 +35,6 @@
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
 //! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
 
+pub mod model;
 pub mod types;
 pub mod wire;

@@ -1,0 +1,416 @@
+//! Everything this node can serve: who announces what, over which route, and which tracks run.
+//!
+//! A session sees it through a [`View`]: names relative to its root, and only what its grant allows.
+
+mod demand;
+mod route;
+mod tree;
+mod watcher;
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+pub use demand::{Demand, Fetch, Request};
+pub use route::{Asker, Route};
+pub use watcher::{Advert, Change, Changes, Renewed, Watcher};
+
+use route::best;
+use tree::{Broadcast, Node, Running};
+use watcher::ShowsHidden;
+
+use super::{
+    cache::{Cache, Share},
+    track::{Home, Interest, Track},
+    watch::{Reader, Watch},
+};
+use crate::types::{Cost, HopId, Hops, Path, Scope, code};
+
+/// Tells sessions of one process apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SessionId(pub u64);
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The node's routes and tracks.
+#[derive(Debug)]
+pub struct Origin {
+    hop: HopId,
+    cache: Arc<Cache>,
+    tree: Mutex<Node>,
+    ids: AtomicU64,
+}
+
+impl Origin {
+    /// Nothing announced yet. `hop` is this node's identity.
+    pub fn new(hop: HopId, cache: Arc<Cache>) -> Arc<Self> {
+        Arc::new(Self { hop, cache, tree: Mutex::default(), ids: AtomicU64::new(1) })
+    }
+
+    /// This node's identity in hop lists.
+    pub const fn hop(&self) -> HopId {
+        self.hop
+    }
+
+    /// Where groups are kept.
+    pub const fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// A number for a new session.
+    pub fn session(&self) -> SessionId {
+        SessionId(self.ids.fetch_add(1, Relaxed))
+    }
+
+    /// Every broadcast with a route, with the number of tracks that run.
+    pub fn broadcasts(&self) -> Vec<(Path, usize)> {
+        let mut all = Vec::new();
+        self.tree().each(&Path::root(), &mut |path, broadcast| all.push((path.clone(), broadcast.tracks.len())));
+        all
+    }
+
+    /// Whether nothing at all is left: no route, no track, no watcher.
+    pub fn is_empty(&self) -> bool {
+        self.tree().is_empty()
+    }
+
+    fn tree(&self) -> MutexGuard<'_, Node> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The origin as one session may see it. Paths in and out are relative to its root.
+#[derive(Clone, Debug)]
+pub struct View {
+    origin: Arc<Origin>,
+    session: SessionId,
+    root: Path,
+    publish: Scope,
+    subscribe: Scope,
+    learned: bool,
+}
+
+/// Why there is no track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoTrack {
+    /// Nobody announces the path, or the session may not see it.
+    #[error("no such broadcast")]
+    NotFound,
+    /// Every route leads back to the asker.
+    #[error("every route leads back to the asker")]
+    Unroutable,
+}
+
+impl NoTrack {
+    /// The stream code that says so.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::NotFound => code::NOT_FOUND,
+            Self::Unroutable => code::UNROUTABLE,
+        }
+    }
+}
+
+impl View {
+    /// A view from `root`; scopes are absolute. `learned`: the session is another node of the cluster.
+    pub const fn new(
+        origin: Arc<Origin>,
+        session: SessionId,
+        root: Path,
+        publish: Scope,
+        subscribe: Scope,
+        learned: bool,
+    ) -> Self {
+        Self { origin, session, root, publish, subscribe, learned }
+    }
+
+    /// The session's number.
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Where the session's names start.
+    pub const fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The node.
+    pub const fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// The prefixes the session may publish under, relative to its root.
+    pub fn publishable(&self) -> Vec<Path> {
+        let inside = self.publish.intersect(&self.root);
+        inside.iter().filter_map(|prefix| prefix.strip_prefix(&self.root)).collect()
+    }
+
+    /// Whether the session may see anything.
+    pub fn may_subscribe(&self) -> bool {
+        !self.subscribe.intersect(&self.root).is_empty()
+    }
+
+    /// The session as a source of broadcasts.
+    pub fn publisher(&self) -> Publisher {
+        Publisher {
+            view: self.clone(),
+            demand: Watch::new(Demand::default()),
+            share: self.origin.cache.publisher(),
+            paths: HashSet::new(),
+        }
+    }
+
+    /// Watches what is announced under a prefix. Nothing allowed there is an empty set, not an error.
+    pub fn watch(&self, prefix: &Path, hop: HopId) -> Option<Watcher> {
+        let prefix = self.root.join(prefix).ok()?;
+        let nodes = self.subscribe.intersect(&prefix);
+        let asker = Asker { session: self.session, hop };
+        Some(Watcher::new(self.origin.clone(), prefix, nodes, asker, ShowsHidden(self.learned)))
+    }
+
+    /// A track, asked of the best route when nobody has yet.
+    pub fn track(&self, broadcast: &Path, name: &str, hop: HopId) -> Result<Interest, NoTrack> {
+        let path = self.root.join(broadcast).map_err(|_| NoTrack::NotFound)?;
+        if !self.subscribe.allows(&path) {
+            return Err(NoTrack::NotFound);
+        }
+        let mut tree = self.origin.tree();
+        let (at, found) = tree.nearest(&path).ok_or(NoTrack::NotFound)?;
+        let asker = Asker { session: self.session, hop };
+        let everybody = best(&found.routes, &at, None).ok_or(NoTrack::NotFound)?;
+        let (route, asker) = if everybody.leads_back_to(asker) {
+            (best(&found.routes, &at, Some(asker)).ok_or(NoTrack::Unroutable)?.clone(), Some(asker))
+        } else {
+            (everybody.clone(), None)
+        };
+        let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
+        if let Some(running) = running.iter().find(|running| running.route == Some(route.id)) {
+            return Ok(running.track.interest());
+        }
+        let home: Weak<Origin> = Arc::downgrade(&self.origin);
+        let track = Track::new(path, name.to_owned(), *self.origin.cache.limits(), home);
+        let interest = track.interest();
+        running.push(Running { track: track.clone(), route: Some(route.id), asker });
+        route.ask(&track);
+        Ok(interest)
+    }
+
+    /// Asks the track's source for one group by number. `false`: no source is there to ask.
+    pub fn fetch(&self, interest: &Interest, sequence: u64, priority: u8) -> bool {
+        let tree = self.origin.tree();
+        let Some((_, found, running)) = tree.running(interest) else { return false };
+        let Some(route) = found.routes.iter().find(|route| Some(route.id) == running.route) else { return false };
+        let fetch = Fetch { interest: interest.interest(), sequence, priority };
+        route.demand.update(|demand| demand.push(Request::Fetch(fetch)));
+        true
+    }
+}
+
+impl Route {
+    /// Makes this route the track's source.
+    fn ask(&self, track: &Arc<Track>) {
+        let producer = track.attach(self.hops.publisher(), self.share.clone());
+        self.demand.update(|demand| demand.push(Request::Track(producer)));
+    }
+}
+
+/// A session as a source: what it announces, and what is asked of it. Dropping it withdraws everything.
+#[derive(Debug)]
+pub struct Publisher {
+    view: View,
+    demand: Arc<Watch<Demand>>,
+    share: Arc<Share>,
+    /// Absolute.
+    paths: HashSet<Path>,
+}
+
+/// Why an announcement is not taken up. It still occupies its path and id on its stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotAnnounced {
+    /// The session may not publish there.
+    #[error("not allowed")]
+    NotAllowed,
+    /// The route leads through this node already.
+    #[error("loop")]
+    Loop,
+    /// The path is too deep, too long or a pattern.
+    #[error("not a name")]
+    BadPath,
+}
+
+impl Publisher {
+    /// Announces a path, or changes its route. `hops` ends with the peer itself.
+    pub fn announce(&mut self, path: &Path, hops: Hops, cost: Cost) -> Result<(), NotAnnounced> {
+        let path = self.view.root.join(path).map_err(|_| NotAnnounced::BadPath)?;
+        let refusal = if path.is_pattern() {
+            Some(NotAnnounced::BadPath)
+        } else if !self.view.publish.allows(&path) {
+            Some(NotAnnounced::NotAllowed)
+        } else if hops.contains(self.view.origin.hop) {
+            Some(NotAnnounced::Loop)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            self.withdraw(&path, Leaving::Cleanly);
+            return Err(refusal);
+        }
+        let origin = &self.view.origin;
+        let mut tree = origin.tree();
+        let broadcast = &mut tree.node(&path).broadcast;
+        let session = self.view.session;
+        match broadcast.routes.iter_mut().find(|route| route.session == session) {
+            Some(route) if route.hops == hops && route.cost == cost => return Ok(()),
+            Some(route) => {
+                let same = route.hops.publisher().is_some() && route.hops.publisher() == hops.publisher();
+                if !same {
+                    route.id = origin.ids.fetch_add(1, Relaxed);
+                }
+                (route.hops, route.cost) = (hops, cost);
+            }
+            None => broadcast.routes.push(Route {
+                id: origin.ids.fetch_add(1, Relaxed),
+                session,
+                hops,
+                cost,
+                learned: self.view.learned,
+                demand: self.demand.clone(),
+                share: self.share.clone(),
+            }),
+        }
+        self.paths.insert(path.clone());
+        broadcast.reroute(&path, Leaving::Cleanly);
+        tree.notify(&path);
+        Ok(())
+    }
+
+    /// Takes an announcement back. Tracks that run go on, over another route if there is one.
+    pub fn unannounce(&mut self, path: &Path) {
+        if let Ok(path) = self.view.root.join(path) {
+            self.withdraw(&path, Leaving::Cleanly);
+        }
+    }
+
+    /// A reader of what viewers want from this session.
+    pub fn demand(&self) -> Reader<Demand> {
+        Reader::new(self.demand.clone())
+    }
+
+    /// For the tasks that feed tracks.
+    pub fn tracks(&self) -> Tracks {
+        Tracks(self.view.origin.clone())
+    }
+
+    fn withdraw(&mut self, path: &Path, leaving: Leaving) {
+        if self.paths.remove(path) {
+            withdraw(&self.view.origin, self.view.session, path, leaving);
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        for path in std::mem::take(&mut self.paths) {
+            withdraw(&self.view.origin, self.view.session, &path, Leaving::Lost);
+        }
+        // Requests hold producers, whose tracks fail now if no other route took them.
+        drop(self.demand.with(std::mem::take));
+    }
+}
+
+/// Lets a source's task take its track out of the tree.
+#[derive(Clone, Debug)]
+pub struct Tracks(Arc<Origin>);
+
+impl Tracks {
+    /// Forgets a track that nobody wants any more, unless somebody has come since. Dropping its producer ends it.
+    pub fn retire(&self, track: &Arc<Track>) -> bool {
+        retire(&self.0, track, Unwanted(true))
+    }
+
+    /// Forgets a track that has ended, so that the next viewer asks anew.
+    pub fn forget(&self, track: &Arc<Track>) {
+        retire(&self.0, track, Unwanted(false));
+    }
+}
+
+/// How a route goes away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leaving {
+    /// Unannounced: running tracks may go on.
+    Cleanly,
+    /// Its session is gone.
+    Lost,
+}
+
+/// Only if nobody holds an interest.
+#[derive(Clone, Copy)]
+struct Unwanted(bool);
+
+fn withdraw(origin: &Origin, session: SessionId, path: &Path, leaving: Leaving) {
+    let mut tree = origin.tree();
+    let broadcast = &mut tree.node(path).broadcast;
+    broadcast.routes.retain(|route| route.session != session);
+    let gone = broadcast.reroute(path, leaving);
+    tree.notify(path);
+    tree.prune(path);
+    drop(tree);
+    for track in gone {
+        track.fail(code::SESSION_CLOSED);
+    }
+}
+
+fn retire(origin: &Origin, track: &Arc<Track>, only: Unwanted) -> bool {
+    let mut tree = origin.tree();
+    if only.0 && !track.is_unwanted() {
+        return false;
+    }
+    tree.remove(track);
+    true
+}
+
+impl Home for Origin {
+    fn end(&self, track: &Arc<Track>, close: &dyn Fn() -> bool) {
+        let mut tree = self.tree();
+        if close() {
+            tree.remove(track);
+        }
+    }
+}
+
+impl Broadcast {
+    /// Gives every running track its best route. Returns those whose source is lost without another.
+    fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
+        let mut lost = Vec::new();
+        for running in self.tracks.values_mut().flatten() {
+            let best = best(&self.routes, at, running.asker);
+            if running.route.is_some() && running.route == best.map(|route| route.id) {
+                continue;
+            }
+            match best {
+                Some(route) => {
+                    running.route = Some(route.id);
+                    route.ask(&running.track);
+                }
+                None if leaving == Leaving::Lost && running.route.is_some() => lost.push(running.track.clone()),
+                None => running.route = None,
+            }
+        }
+        self.tracks.retain(|_, running| {
+            running.retain(|running| !lost.iter().any(|track| Arc::ptr_eq(track, &running.track)));
+            !running.is_empty()
+        });
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Which way to a broadcast is best: a pure order, the same on every node (moq-lite, "cost and route choice").
+
+use std::{cmp::Ordering, sync::Arc};
+
+use super::{SessionId, demand::Demand};
+use crate::{
+    model::{cache::Share, watch::Watch},
+    types::{Cost, HopId, Hops, Path},
+};
+
+/// One way to a broadcast.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Counts announcements: a newer one has a higher number.
+    pub id: u64,
+    /// Where it came from.
+    pub session: SessionId,
+    /// Everybody it passed, publisher first, the announcing peer last.
+    pub hops: Hops,
+    /// What one more subscription costs.
+    pub cost: Cost,
+    /// It came from another node of the cluster.
+    pub learned: bool,
+    /// Where to ask for tracks.
+    pub demand: Arc<Watch<Demand>>,
+    /// Where its groups are charged.
+    pub share: Arc<Share>,
+}
+
+/// The peer a route is wanted for: nothing goes back where it came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// Its session.
+    pub session: SessionId,
+    /// Its identity, if it told one.
+    pub hop: HopId,
+}
+
+impl Route {
+    /// Whether the route leads back to the asker.
+    pub fn leads_back_to(&self, asker: Asker) -> bool {
+        self.session == asker.session || self.hops.contains(asker.hop)
+    }
+
+    /// Orders two routes to `path`; the lesser is better.
+    pub fn rank(&self, other: &Self, path: &Path) -> Ordering {
+        let by_hash = || {
+            if self.learned && other.learned {
+                self.hash(path).cmp(&other.hash(path))
+            } else {
+                Ordering::Equal
+            }
+        };
+        (self.hops.is_anonymous().cmp(&other.hops.is_anonymous()))
+            .then(self.cost.warm.cmp(&other.cost.warm))
+            .then(self.cost.cold.cmp(&other.cost.cold))
+            .then(self.learned.cmp(&other.learned))
+            .then(self.hops.len().cmp(&other.hops.len()))
+            .then_with(by_hash)
+            .then(other.id.cmp(&self.id))
+    }
+
+    /// 64-bit FNV-1a with the basis that peers use, over the path and each hop in little-endian bytes.
+    fn hash(&self, path: &Path) -> u64 {
+        let hops = self.hops.iter().flat_map(|hop| hop.0.to_le_bytes());
+        path.as_str()
+            .bytes()
+            .chain(hops)
+            .fold(0x420C_0DEC_B00B, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+}
+
+/// The best of `routes` that does not lead back to the asker.
+pub fn best<'a>(routes: &'a [Route], path: &Path, asker: Option<Asker>) -> Option<&'a Route> {
+    let usable = routes.iter().filter(|route| asker.is_none_or(|asker| !route.leads_back_to(asker)));
+    usable.min_by(|a, b| a.rank(b, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cache::{Cache, Limits};
+
+    fn route(id: u64, hops: &[u64], warm: u64, learned: bool) -> Route {
+        Route {
+            id,
+            session: SessionId(id),
+            hops: Hops::new(hops.iter().map(|h| HopId(*h))).unwrap(),
+            cost: Cost { warm, cold: 10 },
+            learned,
+            demand: Watch::new(Demand::default()),
+            share: Cache::new(Limits::default()).publisher(),
+        }
+    }
+
+    fn winner(routes: &[Route], asker: Option<Asker>) -> Option<u64> {
+        best(routes, &Path::parse("a/b").unwrap(), asker).map(|route| route.id)
+    }
+
+    #[test]
+    fn first_difference_wins() {
+        let named = route(1, &[7], 5, false);
+        assert_eq!(winner(&[named.clone(), route(2, &[7, 0], 0, false)], None), Some(1), "identified before cheap");
+        assert_eq!(winner(&[named.clone(), route(2, &[8, 9, 10], 4, true)], None), Some(2), "cheap before local");
+        assert_eq!(winner(&[named.clone(), route(2, &[8], 5, true)], None), Some(1), "local before learned");
+        assert_eq!(winner(&[named.clone(), route(2, &[8, 9], 5, false)], None), Some(1), "short before long");
+        assert_eq!(winner(&[named, route(2, &[8], 5, false)], None), Some(2), "newest at last");
+    }
+
+    #[test]
+    fn learned_ties_break_by_hash_alike_everywhere() {
+        let (a, b) = (route(1, &[7, 1], 5, true), route(2, &[7, 2], 5, true));
+        let first = winner(&[a.clone(), b.clone()], None);
+        let (a, b) = (Route { id: 2, ..a }, Route { id: 1, ..b });
+        let swapped = winner(&[b, a], None).map(|id| 3 - id);
+        assert_eq!(first, swapped, "the order of arrival does not matter");
+    }
+
+    #[test]
+    fn nothing_leads_back() {
+        let routes = [route(1, &[7, 3], 0, true), route(2, &[7, 4], 1, true)];
+        let asker = |session, hop| Some(Asker { session: SessionId(session), hop: HopId(hop) });
+        assert_eq!(winner(&routes, asker(9, 3)), Some(2));
+        assert_eq!(winner(&routes, asker(1, 0)), Some(2));
+        assert_eq!(winner(&routes, asker(9, 7)), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! The tree of announced paths: per segment a node with its broadcast and the watchers of that prefix.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use super::{
+    route::{Asker, Route},
+    watcher::Changes,
+};
+use crate::{
+    model::{track::Track, watch::Watch},
+    types::Path,
+};
+
+/// One segment deep.
+#[derive(Default, Debug)]
+pub(super) struct Node {
+    children: HashMap<Box<str>, Self>,
+    watchers: Vec<Weak<Watch<Changes>>>,
+    pub(super) broadcast: Broadcast,
+}
+
+/// The routes to one path and the tracks that run over them.
+#[derive(Default, Debug)]
+pub(super) struct Broadcast {
+    pub(super) routes: Vec<Route>,
+    pub(super) tracks: HashMap<(Path, String), Vec<Running>>,
+}
+
+/// A track somebody wants or has just wanted.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) track: Arc<Track>,
+    /// The route it comes over; a clean unannounce leaves it running without one.
+    pub(super) route: Option<u64>,
+    /// For whom the route was chosen, when the best one would have led back to them.
+    pub(super) asker: Option<Asker>,
+}
+
+impl Node {
+    /// The node of a path, made when missing.
+    pub(super) fn node(&mut self, path: &Path) -> &mut Self {
+        path.segments().fold(self, |node, segment| node.children.entry(segment.into()).or_default())
+    }
+
+    /// The deepest broadcast with a route at or above a path, and where it is.
+    pub(super) fn nearest(&mut self, path: &Path) -> Option<(Path, &mut Broadcast)> {
+        let mut depth = None;
+        let mut node = &*self;
+        for (i, segment) in std::iter::once("").chain(path.segments()).enumerate() {
+            if i > 0 {
+                let Some(child) = node.children.get(segment) else { break };
+                node = child;
+            }
+            if !node.broadcast.routes.is_empty() {
+                depth = Some(i);
+            }
+        }
+        let at: Vec<_> = path.segments().take(depth?).collect();
+        let at = Path::parse(&at.join("/")).ok()?;
+        let broadcast = &mut self.node(&at).broadcast;
+        Some((at, broadcast))
+    }
+
+    /// A node that exists.
+    pub(super) fn get(&self, path: &Path) -> Option<&Self> {
+        path.segments().try_fold(self, |node, segment| node.children.get(segment))
+    }
+
+    /// Where a track runs: at the path of its broadcast or above.
+    pub(super) fn running(&self, track: &Arc<Track>) -> Option<(Path, &Broadcast, &Running)> {
+        let key = (track.broadcast.clone(), track.name.clone());
+        let above = |path: &Path| path.split_last().map(|(parent, _)| parent);
+        std::iter::successors(Some(track.broadcast.clone()), above).find_map(|path| {
+            let broadcast = &self.get(&path)?.broadcast;
+            let running = broadcast.tracks.get(&key)?.iter().find(|running| Arc::ptr_eq(&running.track, track))?;
+            Some((path, broadcast, running))
+        })
+    }
+
+    /// Takes a track out.
+    pub(super) fn remove(&mut self, track: &Arc<Track>) {
+        let Some((path, ..)) = self.running(track) else { return };
+        let tracks = &mut self.node(&path).broadcast.tracks;
+        let key = (track.broadcast.clone(), track.name.clone());
+        if let Some(running) = tracks.get_mut(&key) {
+            running.retain(|running| !Arc::ptr_eq(&running.track, track));
+            if running.is_empty() {
+                tracks.remove(&key);
+            }
+        }
+        self.prune(&path);
+    }
+
+    /// Calls `visit` for each broadcast with a route at or below this node, which lies at `path`.
+    pub(super) fn each(&self, path: &Path, visit: &mut impl FnMut(&Path, &Broadcast)) {
+        if !self.broadcast.routes.is_empty() {
+            visit(path, &self.broadcast);
+        }
+        for (segment, child) in &self.children {
+            let below = Path::parse(segment).and_then(|segment| path.join(&segment));
+            if let Ok(below) = below {
+                child.each(&below, visit);
+            }
+        }
+    }
+
+    /// Tells every watcher of a prefix of `path`.
+    pub(super) fn notify(&self, path: &Path) {
+        let mut node = self;
+        node.tell(path);
+        for segment in path.segments() {
+            let Some(child) = node.children.get(segment) else { return };
+            node = child;
+            node.tell(path);
+        }
+    }
+
+    fn tell(&self, path: &Path) {
+        for watcher in self.watchers.iter().filter_map(Weak::upgrade) {
+            watcher.update(|changes| changes.changed(path));
+        }
+    }
+
+    pub(super) fn add_watcher(&mut self, watcher: &Arc<Watch<Changes>>) {
+        self.watchers.push(Arc::downgrade(watcher));
+    }
+
+    pub(super) fn remove_watcher(&mut self, watcher: &Arc<Watch<Changes>>) {
+        self.watchers.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(watcher)));
+    }
+
+    /// Removes empty nodes on the way to a path.
+    pub(super) fn prune(&mut self, path: &Path) {
+        fn walk<'a>(node: &mut Node, mut segments: impl Iterator<Item = &'a str>) {
+            let Some(segment) = segments.next() else { return };
+            if let Some(child) = node.children.get_mut(segment) {
+                walk(child, segments);
+                if child.is_empty() {
+                    node.children.remove(segment);
+                }
+            }
+        }
+        walk(self, path.segments());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.is_empty()
+            && self.watchers.is_empty()
+            && self.broadcast.routes.is_empty()
+            && self.broadcast.tracks.is_empty()
+    }
+}

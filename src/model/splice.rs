@@ -1,0 +1,129 @@
+//! One logical track out of successive sources: who may write, and what a group from a new source means.
+//!
+//! ```text
+//!            attach(same publisher)                     its first group
+//!  current ──────────────────────────► current+previous ───────────────► current   (groups go on by number)
+//!     │      attach(another publisher)                  above the last: TakesOver   (half-sent groups are reset)
+//!     └──────────────────────────────► current+previous ───────────────► current
+//!                                                       at or below:    Replaces   (old content is dropped)
+//! ```
+//!
+//! Until the new source's first group, the one before may go on writing: a better route must not open a gap.
+
+use crate::types::HopId;
+
+/// The sources of one track, each known by a number.
+#[derive(Default, Debug)]
+pub struct Sources {
+    current: u64,
+    publisher: Option<HopId>,
+    /// Still writing until the current one's first group arrives.
+    previous: Option<u64>,
+    /// The current source is another publisher than the one whose groups are cached, and has sent nothing yet.
+    stranger: bool,
+}
+
+/// What a new group does to the track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Its source may not write any more.
+    Refused,
+    /// It goes on where the track is.
+    Continues,
+    /// Another publisher goes on above; groups that sources before left open are cut.
+    TakesOver,
+    /// Another publisher starts over: everything before is void.
+    Replaces,
+}
+
+impl Sources {
+    /// A new source, of the publisher that the route's first hop names, if it does.
+    pub fn attach(&mut self, publisher: Option<HopId>) -> u64 {
+        let same = self.publisher.zip(publisher).is_some_and(|(old, new)| old.is(new));
+        if self.current > 0 {
+            self.previous = Some(self.current);
+            self.stranger |= !same;
+        }
+        self.publisher = publisher;
+        self.current += 1;
+        self.current
+    }
+
+    /// Whether this is the newest source.
+    pub const fn is_current(&self, source: u64) -> bool {
+        self.current == source
+    }
+
+    /// Whether a group of this source would be the first of another publisher.
+    pub const fn is_stranger(&self, source: u64) -> bool {
+        self.stranger && self.current == source
+    }
+
+    /// A group that is not cached arrives from a source, while `latest` is the highest so far.
+    pub fn arrive(&mut self, source: u64, sequence: u64, latest: Option<u64>) -> Arrival {
+        if source != self.current {
+            return if self.previous == Some(source) { Arrival::Continues } else { Arrival::Refused };
+        }
+        self.previous = None;
+        match (std::mem::take(&mut self.stranger), latest) {
+            (false, _) => Arrival::Continues,
+            (true, Some(latest)) if sequence <= latest => Arrival::Replaces,
+            (true, _) => Arrival::TakesOver,
+        }
+    }
+
+    /// The one before may not go on until the current one's first group.
+    pub fn exclude_previous(&mut self) {
+        self.previous = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Option<HopId> = Some(HopId(1));
+    const B: Option<HopId> = Some(HopId(2));
+
+    #[test]
+    fn the_same_publisher_goes_on_by_number() {
+        let mut sources = Sources::default();
+        let one = sources.attach(A);
+        assert_eq!(sources.arrive(one, 5, None), Arrival::Continues);
+        let two = sources.attach(A);
+        assert_eq!(sources.arrive(one, 6, Some(5)), Arrival::Continues, "no gap while the new one starts");
+        assert_eq!(sources.arrive(two, 3, Some(6)), Arrival::Continues);
+        assert_eq!(sources.arrive(one, 7, Some(6)), Arrival::Refused);
+    }
+
+    #[test]
+    fn a_standby_above_takes_over_and_one_below_replaces() {
+        let mut sources = Sources::default();
+        let one = sources.attach(A);
+        sources.arrive(one, 5, None);
+        let two = sources.attach(B);
+        assert_eq!(sources.arrive(two, 6, Some(5)), Arrival::TakesOver);
+        assert_eq!(sources.arrive(two, 4, Some(6)), Arrival::Continues, "only its first group decides");
+        let three = sources.attach(A);
+        assert_eq!(sources.arrive(three, 0, Some(6)), Arrival::Replaces);
+    }
+
+    #[test]
+    fn anonymous_publishers_are_never_the_same() {
+        let mut sources = Sources::default();
+        let one = sources.attach(None);
+        sources.arrive(one, 5, None);
+        let two = sources.attach(None);
+        assert_eq!(sources.arrive(two, 5, Some(5)), Arrival::Replaces);
+    }
+
+    #[test]
+    fn a_stranger_that_never_sent_still_counts() {
+        let mut sources = Sources::default();
+        let one = sources.attach(A);
+        sources.arrive(one, 5, None);
+        sources.attach(B);
+        let three = sources.attach(B);
+        assert_eq!(sources.arrive(three, 2, Some(5)), Arrival::Replaces);
+    }
+}
