@@ -35,6 +35,10 @@
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
 //! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
 
+pub mod auth;
+pub mod config;
 pub mod model;
+pub mod transport;
 pub mod types;
+pub mod web;
 pub mod wire;

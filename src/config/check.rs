@@ -1,0 +1,80 @@
+//! What has to hold between settings and on this machine, checked before any socket is bound.
+
+use std::{
+    borrow::Cow,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::Config;
+use crate::transport;
+
+/// A configuration that cannot work.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Invalid {
+    /// Something must be set.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// A setting cannot be used.
+    #[error("{key} = {value:?}: {reason}")]
+    Value {
+        /// The key.
+        key: Cow<'static, str>,
+        /// The part of its value that is wrong.
+        value: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+const NO_AUTH: &str = "no auth configured: set auth.public (--auth-public, MOQ_AUTH_PUBLIC) to a prefix that anybody may \
+                       use, such as \"anon\", or to \"\" for everything";
+
+const NO_CERTIFICATE: &str = "no certificate configured: set server.tls.cert and server.tls.key (--server-tls-cert, \
+                              --server-tls-key) to PEM files, or server.tls.generate (--server-tls-generate) to a host \
+                              name such as \"localhost\"";
+
+impl Config {
+    /// Whether a relay can start with this. Reads no secrets, only whether the files are there.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if !self.auth.admits_anyone() {
+            return Err(Invalid::Missing(NO_AUTH));
+        }
+        identity(&self.transport.server.tls)?;
+        readable("client.tls.root", &self.transport.client.tls.root)
+    }
+}
+
+fn identity(tls: &transport::config::Tls) -> Result<(), Invalid> {
+    let (certs, keys) = (tls.cert.len(), tls.key.len());
+    if certs != keys {
+        let (key, paths) = if certs > keys { (CERT, &tls.cert) } else { (KEY, &tls.key) };
+        let reason = format!("each certificate needs its key, but there are {certs} in {CERT} and {keys} in {KEY}");
+        return Err(invalid(key, paths.last().map_or_else(|| Path::new(""), PathBuf::as_path), reason));
+    }
+    if certs == 0 && tls.generate.is_empty() {
+        return Err(Invalid::Missing(NO_CERTIFICATE));
+    }
+    readable(CERT, &tls.cert)?;
+    readable(KEY, &tls.key)
+}
+
+fn readable(key: &'static str, paths: &[PathBuf]) -> Result<(), Invalid> {
+    paths.iter().try_for_each(|path| probe(path).map_err(|error| invalid(key, path, error.to_string())))
+}
+
+fn probe(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // Anything but a plain file, such as the pipe of `<(…)`, can be opened only once, by whoever reads it.
+    if kind.is_file() { fs::File::open(path).map(drop) } else { Ok(()) }
+}
+
+fn invalid(key: &'static str, path: &Path, reason: String) -> Invalid {
+    Invalid::Value { key: key.into(), value: path.display().to_string(), reason }
+}
+
+const CERT: &str = "server.tls.cert";
+const KEY: &str = "server.tls.key";

@@ -1,0 +1,111 @@
+//! `[server]`: where people come in.
+
+use crate::{
+    config::{
+        key::{Key, Kind},
+        value::Reason,
+    },
+    types::Address,
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "server.listen",
+        kind: Kind::List,
+        // `listen` as a table is how 0.17 calls `server`.
+        aliases: &["server.bind", "listen.bind"],
+        flags: &["listen", "bind"],
+        variables: &["MOQ_LISTEN"],
+        placeholder: "ADDRESS",
+        help: "Address to serve: UDP for QUIC, TCP for HTTP",
+        default: "[::]:443",
+        set: |config, value| {
+            let addresses = value.texts()?.into_iter().map(Address::parse).collect::<Result<Vec<_>, _>>()?;
+            if addresses.is_empty() {
+                return Err("expected at least one address".into());
+            }
+            config.transport.server.listen = addresses;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.tls.cert",
+        kind: Kind::List,
+        aliases: &["tls.cert", "listen.tls.cert"],
+        placeholder: "FILE",
+        help: "Certificate chain, a PEM file; the first one whose name fits is shown",
+        default: "none",
+        set: |config, value| {
+            config.transport.server.tls.cert = value.paths()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.tls.key",
+        kind: Kind::List,
+        aliases: &["tls.key", "listen.tls.key"],
+        placeholder: "FILE",
+        help: "Private key of each certificate, a PEM file, in the same order",
+        default: "none",
+        set: |config, value| {
+            config.transport.server.tls.key = value.paths()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.tls.generate",
+        kind: Kind::List,
+        aliases: &["tls.generate", "listen.tls.generate"],
+        flags: &["tls-self-sign"],
+        placeholder: "HOST",
+        help: "Host name to make up a certificate for, renewed in place; clients pin it by its fingerprint",
+        default: "none",
+        set: |config, value| {
+            config.transport.server.tls.generate = value.texts()?.into_iter().map(host).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+];
+
+/// A host name or IP address. Releases up to 0.6.24 wrote a port behind it, which a certificate has no use for.
+fn host(text: &str) -> Result<String, Reason> {
+    let name = match text.split_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => text,
+    };
+    let is_literal = name.parse::<std::net::IpAddr>().is_ok();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    let labels = name.strip_prefix("*.").unwrap_or(name);
+    if is_literal || labels.split('.').all(is_label) {
+        Ok(name.to_owned())
+    } else {
+        Err("expected a host name, such as \"localhost\"".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        for (text, name) in [
+            ("localhost", "localhost"),
+            ("localhost:4443", "localhost"),
+            ("::1", "::1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("*.example.com", "*.example.com"),
+        ] {
+            assert_eq!(host(text).as_deref(), Ok(name));
+        }
+        for text in ["", "a b", "http://a", "a..b", "[::1]"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+}

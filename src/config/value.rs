@@ -1,0 +1,84 @@
+//! A value before it is known what it must be, and what it can be turned into.
+
+use std::{fmt::Display, path::PathBuf};
+
+/// What a source gave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// Text.
+    Text(String),
+    /// True or false.
+    Switch(bool),
+    /// A whole number.
+    Number(i64),
+    /// Several values.
+    List(Vec<Self>),
+    /// Anything that no setting takes, by its name.
+    Other(&'static str),
+}
+
+/// Why a setting does not take a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Reason(pub(super) String);
+
+impl<T: Display> From<T> for Reason {
+    fn from(reason: T) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+impl Value {
+    /// Text.
+    pub(super) fn text(&self) -> Result<&str, Reason> {
+        match self {
+            Self::Text(text) => Ok(text),
+            _ => Err(self.mismatch("text")),
+        }
+    }
+
+    /// True or false.
+    pub(super) fn switch(&self) -> Result<bool, Reason> {
+        match self {
+            Self::Switch(on) => Ok(*on),
+            _ => Err(self.mismatch("true or false")),
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub(super) fn number(&self) -> Result<u64, Reason> {
+        match self {
+            Self::Number(number) => u64::try_from(*number).map_err(|_| Reason::from("must not be negative")),
+            _ => Err(self.mismatch("a number")),
+        }
+    }
+
+    /// One text or a list of them.
+    pub(super) fn texts(&self) -> Result<Vec<&str>, Reason> {
+        match self {
+            Self::Text(text) => Ok(vec![text]),
+            Self::List(list) => list.iter().map(Self::text).collect(),
+            _ => Err(self.mismatch("text or a list of texts")),
+        }
+    }
+
+    /// One path or a list of them.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Reason> {
+        let path = |text: &str| if text.is_empty() { Err("a path must not be empty".into()) } else { Ok(text.into()) };
+        self.texts()?.into_iter().map(path).collect()
+    }
+
+    /// "expected this, got that".
+    pub(super) fn mismatch(&self, expected: &str) -> Reason {
+        format!("expected {expected}, got {}", self.name()).into()
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Switch(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::List(_) => "a list",
+            Self::Other(name) => name,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! HTTP: what is live, one group of a track, the certificate to pin, and whether this process is well.
+//!
+//! A small file per page. Pages see the model through a view with the scope of what the request may do; nothing here
+//! is known to a session. Paths are names as they stand: nobody percent-decodes them.
+
+mod access;
+mod announced;
+mod certificate;
+pub mod config;
+mod fetch;
+mod health;
+mod problem;
+mod server;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, header},
+    routing::get,
+};
+use tower_http::cors::{Any, CorsLayer};
+
+pub use config::Config;
+pub use server::serve;
+
+use crate::{auth::Auth, model::origin::Origin, transport::tls::Identity};
+
+/// What the pages are about. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The certificates that this process shows.
+    pub identity: Arc<Identity>,
+    /// Who may see what.
+    pub auth: Arc<Auth>,
+    /// What there is to see.
+    pub origin: Arc<Origin>,
+}
+
+/// Every page. A page on any site may read them.
+pub fn router(state: State) -> Router {
+    // A page that sends a token in a header asks first whether it may.
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers([header::AUTHORIZATION]);
+    Router::new()
+        .route("/certificate.sha256", get(certificate::page))
+        .route("/announced", get(announced::page))
+        .route("/announced/", get(announced::page))
+        .route("/announced/{*prefix}", get(announced::page))
+        .route("/fetch", get(fetch::page))
+        .route("/fetch/", get(fetch::page))
+        .route("/fetch/{*track}", get(fetch::page))
+        .route("/health", get(health::page))
+        .layer(cors)
+        .with_state(state)
+}
+
+#[cfg(test)]
+mod tests;

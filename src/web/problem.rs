@@ -1,0 +1,53 @@
+//! Why a request gets something other than what it asked for, and the status that says so.
+
+use std::borrow::Cow;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{auth::Refusal, types::PathError};
+
+/// An answer that is not the page.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// The request makes no sense.
+    BadRequest(Cow<'static, str>),
+    /// Whoever asks may not.
+    Refused(Refusal),
+    /// There is a grant, but for something else: the reason for machines, then for people.
+    NotGranted(&'static str, &'static str),
+    /// It is not there, and waiting would not help.
+    NotFound(&'static str),
+    /// It may be there, but did not come in time.
+    TimedOut(&'static str),
+}
+
+impl Problem {
+    pub(super) const NOT_ALLOWED: Self = Self::NotGranted("auth/not-allowed", "nothing may be watched here");
+}
+
+impl From<PathError> for Problem {
+    fn from(error: PathError) -> Self {
+        Self::BadRequest(error.to_string().into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match self {
+            Self::BadRequest(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+            Self::Refused(refusal) => unauthorized(refusal.reason(), &refusal.to_string()),
+            Self::NotGranted(reason, sentence) => unauthorized(reason, sentence),
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, format!("{what}\n")).into_response(),
+            Self::TimedOut(what) => (StatusCode::GATEWAY_TIMEOUT, format!("{what}\n")).into_response(),
+        }
+    }
+}
+
+fn unauthorized(reason: &str, sentence: &str) -> Response {
+    // RFC 9110 §15.5.2: a 401 names a scheme that could help.
+    let scheme = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+    (StatusCode::UNAUTHORIZED, scheme, format!("{reason}: {sentence}\n")).into_response()
+}
