@@ -38,6 +38,8 @@
 pub mod auth;
 pub mod config;
 pub mod model;
+pub mod relay;
+pub mod session;
 pub mod transport;
 pub mod types;
 pub mod web;

@@ -1,3 +1,89 @@
 //! Flags → configuration → relay → wait for a signal → goodbye.
 
-fn main() {}
+use std::process::ExitCode;
+
+use moq_relay::{
+    config::{self, Loaded, Request},
+    relay::Relay,
+};
+use tokio::{signal::unix, sync::watch};
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let loaded = match config::load(std::env::args_os(), &|name| std::env::var(name).ok()) {
+        Ok(Request::Run(loaded)) => loaded,
+        Ok(Request::Print(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return refuse(&error),
+    };
+    let filter = EnvFilter::builder().parse_lossy(loaded.config.log.directives());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    for note in &loaded.notes {
+        info!("{note}");
+    }
+    match serve(&loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&format!("{error:#}")),
+    }
+}
+
+/// Nothing half-starts: whatever is wrong with the configuration or the machine ends here.
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(2)
+}
+
+fn serve(loaded: &Loaded) -> anyhow::Result<()> {
+    // One process-wide provider, so that every library that asks for the default gets this one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let relay = Relay::bind(&loaded.config, loaded.development)?;
+        if loaded.development {
+            welcome(&relay);
+        }
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(signals(stop));
+        relay.run(stopped).await
+    })
+}
+
+/// The first signal asks for a goodbye, the second ends the process.
+async fn signals(stop: watch::Sender<bool>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (unix::signal(unix::SignalKind::terminate()), unix::signal(unix::SignalKind::interrupt()))
+    else {
+        return;
+    };
+    for last in [false, true] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if last {
+            std::process::exit(1);
+        }
+        let _ = stop.send(true);
+    }
+}
+
+/// What to do with a relay that was started just to try it.
+fn welcome(relay: &Relay) {
+    let port = relay.address().port();
+    println!(
+        "\
+moq-relay is serving the development configuration: this machine only, everything public.
+
+  publish a clock   moq-clock --url http://localhost:{port}/ --broadcast clock --client-version moq-lite-03 publish
+  watch it          moq-clock --url http://localhost:{port}/ --broadcast clock --client-version moq-lite-03 subscribe
+  what is live      curl http://localhost:{port}/announced/
+  its latest group  curl http://localhost:{port}/fetch/clock/seconds
+
+  moq-clock         cargo install moq-clock --version 0.10.21 --locked
+  your own setup    moq-relay relay.toml    (moq-relay --help lists every setting)
+"
+    );
+}

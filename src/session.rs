@@ -1,0 +1,229 @@
+//! One peer, one dialect: [`start`] gives a handle and a driver that the caller spawns.
+//!
+//! The driver accepts streams and hands each to a task of its own in the session's `JoinSet`; dropping it ends them
+//! all. What the peer does wrong ends the stream or, as a [`Violation`], the session; nobody else notices.
+
+mod egress;
+pub mod handshake;
+mod ingest;
+mod lite;
+mod priority;
+mod typed;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64},
+    },
+};
+
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::{
+    model::{
+        origin::{Changes, Demand, Request, View},
+        track::Producer,
+        watch::{Reader, Watch},
+    },
+    transport::{Closed, Connection, SendStream},
+    types::{HopId, Path},
+    wire::{
+        DecodeError, Dialect,
+        lite::{close, setup::Setup},
+    },
+};
+
+/// What one session may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Unidirectional streams of a peer that publishes. Halved, a publisher of many tracks waits for stream credit;
+    /// doubled, each such session may keep twice the receive states.
+    pub publisher_uni: u32,
+    /// Bidirectional streams: subscriptions, announce requests and fetches at a time. The start is 16, doubled as
+    /// they fill.
+    pub bi: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { publisher_uni: 256, bi: 288 }
+    }
+}
+
+/// Streams of each direction that every session starts with.
+pub const IDLE_STREAMS: u32 = 16;
+
+/// A broken rule that ends the session.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Violation {
+    /// A message that decides the state of the session cannot be read.
+    #[error("malformed {what}: {error}")]
+    Malformed {
+        /// The message.
+        what: &'static str,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// A second SETUP stream.
+    #[error("second SETUP")]
+    SecondSetup,
+    /// No SETUP within the deadline, or something else in its place.
+    #[error("no SETUP")]
+    NoSetup,
+    /// A path announced twice where the dialect has no such thing.
+    #[error("{0:?} announced twice")]
+    AnnouncedTwice(Path),
+    /// An announce id that is not in use.
+    #[error("announce id {0} is not in use")]
+    UnknownAnnounceId(u64),
+}
+
+impl Violation {
+    /// The session code it is closed with.
+    pub const fn code(&self) -> u32 {
+        match self {
+            Self::Malformed { error: DecodeError::TooManyParameters { .. }, .. } => close::KEY_VALUE_FORMATTING,
+            Self::NoSetup => close::CONTROL_TIMEOUT,
+            _ => close::PROTOCOL_VIOLATION,
+        }
+    }
+}
+
+/// Starts serving a peer whose handshake is over.
+pub fn start(
+    conn: Connection,
+    dialect: &'static Dialect,
+    peer: Setup,
+    view: View,
+    limits: Limits,
+) -> (Session, Driver) {
+    let stamp = HopId::from_random(rand::random());
+    let shared = Arc::new(Shared {
+        conn: conn.clone(),
+        dialect,
+        peer,
+        view,
+        limits,
+        stamp,
+        feeds: Mutex::default(),
+        announcers: Mutex::default(),
+        opened: AtomicU32::new(0),
+        next_id: AtomicU64::new(0),
+        bi: Mutex::new(lite::Streams::new(IDLE_STREAMS)),
+    });
+    (Session { conn }, Driver { shared })
+}
+
+/// A handle on a running session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    conn: Connection,
+}
+
+impl Session {
+    /// Ends it with a session code.
+    pub fn close(&self, code: u32, reason: &str) {
+        self.conn.close(code, reason);
+    }
+}
+
+/// What the tasks of one session share.
+#[derive(Debug)]
+struct Shared {
+    conn: Connection,
+    dialect: &'static Dialect,
+    /// What the peer said of itself; empty where the dialect has no SETUP.
+    peer: Setup,
+    view: View,
+    limits: Limits,
+    /// Stands for a publisher that has no identity, so that its reconnect is a new publisher.
+    stamp: HopId,
+    /// Our subscriptions at the peer, by id.
+    feeds: Mutex<HashMap<u64, Arc<Producer>>>,
+    /// The announce streams we serve.
+    announcers: Mutex<Vec<std::sync::Weak<Watch<Changes>>>>,
+    /// Group streams opened so far, for priorities.
+    opened: AtomicU32,
+    /// The next subscribe id.
+    next_id: AtomicU64,
+    bi: Mutex<lite::Streams>,
+}
+
+impl Shared {
+    fn feeds(&self) -> MutexGuard<'_, HashMap<u64, Arc<Producer>>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A path whose content was replaced while the peer was subscribed: old dialects hear of it on announce streams.
+    fn renewed(&self, path: &Path) {
+        let mut announcers = self.announcers.lock().unwrap_or_else(PoisonError::into_inner);
+        announcers.retain(|changes| changes.strong_count() > 0);
+        for changes in announcers.iter().filter_map(std::sync::Weak::upgrade) {
+            changes.update(|changes| changes.renewed(path));
+        }
+    }
+}
+
+/// Serves the peer until either side ends the session.
+#[derive(Debug)]
+pub struct Driver {
+    shared: Arc<Shared>,
+}
+
+/// A task of a session ends with nothing to say, or with a violation.
+type Outcome = Result<(), Violation>;
+
+impl Driver {
+    /// Runs the session and tells how it ended.
+    pub async fn run(self) -> Closed {
+        let shared = self.shared;
+        // Dropped last to first: routes are withdrawn before the tasks that feed their tracks end, so that a standby
+        // can take over.
+        let mut tasks = JoinSet::<Outcome>::new();
+        let publisher = lite::announce::follow_all(&shared, &mut tasks);
+        let mut demand = publisher.as_ref().and_then(|publisher| publisher.demand());
+        loop {
+            tokio::select! {
+                stream = shared.conn.accept_bi() => match stream {
+                    Ok((send, recv)) => { tasks.spawn(lite::serve(shared.clone(), send, recv)); }
+                    Err(_) => break,
+                },
+                stream = shared.conn.accept_uni() => match stream {
+                    Ok(recv) => { tasks.spawn(ingest::stream(shared.clone(), recv)); }
+                    Err(_) => break,
+                },
+                request = next_request(&mut demand) => {
+                    tasks.spawn(lite::subscribe::ask(shared.clone(), request, publisher.as_ref().map(|p| p.tracks())));
+                },
+                Some(done) = tasks.join_next() => match done {
+                    Ok(Ok(())) => {}
+                    Ok(Err(violation)) => {
+                        debug!(session = %shared.view.session(), %violation, "peer broke a rule");
+                        shared.conn.close(violation.code(), &violation.to_string());
+                        break;
+                    }
+                    Err(error) if error.is_panic() => {
+                        warn!(session = %shared.view.session(), %error, "a task of this session panicked");
+                        shared.conn.close(close::INTERNAL, "internal error");
+                        break;
+                    }
+                    Err(_) => {}
+                },
+            }
+        }
+        drop(publisher);
+        shared.conn.closed().await
+    }
+}
+
+async fn next_request(demand: &mut Option<Reader<Demand>>) -> Request {
+    match demand {
+        Some(demand) => demand.wait(Demand::pop).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A stream of the peer that is served: both halves.
+type Bi = (SendStream, typed::Reader);

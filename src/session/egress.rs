@@ -1,0 +1,371 @@
+//! The model's groups to the peer: one future per subscription, woken once per burst.
+//!
+//! Each wake takes everything new under one short lock and passes it on in one write per stream. A stream that refuses
+//! bytes keeps what it was given and takes nothing more until they are gone; everything else waits in the cache, where
+//! it may expire. Steady state has no task and no allocation of ours per group or frame.
+
+mod encode;
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+
+pub(super) use encode::Headers;
+
+use super::{Shared, priority};
+use crate::{
+    model::{
+        group::{Cursor, Group, State},
+        track::{Closed, Log, Subscription},
+        watch::Reader,
+    },
+    transport::{Opening, SendStream, WriteError},
+    types::{Preferences, Start, TrackInfo, code},
+    wire::lite::group::Header,
+};
+
+/// What the conversation has to hear of a subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Event {
+    /// The source has accepted: these are the track's constants.
+    Accepted(TrackInfo),
+    /// This is the first group that comes.
+    Started(u64),
+    /// Every group has been sent; the given sequence and above will never exist.
+    Ended(u64),
+    /// It is over, with a stream code.
+    Failed(u32),
+    /// Another publisher's content has taken the place of what was subscribed to.
+    Replaced,
+}
+
+/// One subscription being served.
+#[derive(Debug)]
+pub(super) struct Egress {
+    reader: Reader<Log>,
+    serving: Serving,
+}
+
+/// Everything but the reader, which is borrowed while the log is looked at.
+#[derive(Debug)]
+struct Serving {
+    session: Arc<Shared>,
+    id: u64,
+    subscription: Subscription,
+    preferences: Preferences,
+    headers: Headers,
+    /// Set at the first look that finds the track accepted.
+    joined: Option<Joined>,
+    active: Vec<Active>,
+    /// Group streams wait for the peer's permission.
+    opening: Option<Opening>,
+    /// Groups have waited since the last arrival was taken, so that they may have gone stale.
+    waited: bool,
+    /// Buffers of streams that have ended, to be used again.
+    spare: Vec<Vec<Bytes>>,
+}
+
+/// Where a subscription stands in the log.
+#[derive(Debug)]
+struct Joined {
+    epoch: u64,
+    /// The lowest sequence served.
+    floor: u64,
+    /// The next arrival to look at.
+    next: u64,
+    /// The first group is announced to the peer.
+    started: bool,
+    /// Arrivals outside of the subscription's range, held for an update that widens it.
+    held: Vec<u64>,
+}
+
+/// A group on its way.
+#[derive(Debug)]
+struct Active {
+    ordinal: u64,
+    stream: Option<SendStream>,
+    cursor: Cursor,
+    /// Frames behind headers of our own; stored bytes otherwise.
+    cut: Option<Cut>,
+    /// Taken from the log and not yet by the peer.
+    pending: Vec<Bytes>,
+    /// The peer refuses bytes.
+    blocked: bool,
+    /// How the stream ends once `pending` is empty.
+    end: Option<State>,
+}
+
+/// How a group is served when not as it is stored.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    last: Option<u64>,
+    /// The timestamp the next delta counts from.
+    previous: u64,
+}
+
+impl Egress {
+    pub(super) fn new(session: Arc<Shared>, id: u64, subscription: Subscription, preferences: Preferences) -> Self {
+        Self {
+            reader: subscription.track().reader(),
+            serving: Serving {
+                headers: Headers::new(session.dialect.framing),
+                session,
+                id,
+                subscription,
+                preferences,
+                joined: None,
+                active: Vec::new(),
+                opening: None,
+                waited: false,
+                spare: Vec::new(),
+            },
+        }
+    }
+
+    /// The viewer changes its wishes.
+    pub(super) fn update(&mut self, preferences: Preferences) {
+        self.serving.update(preferences);
+    }
+
+    /// Moves groups from the log to the peer until one of the two has nothing more to give or take.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let Self { reader, serving } = self;
+        loop {
+            if let Poll::Ready(event) = reader.poll(cx, |log| serving.collect(log)) {
+                return Poll::Ready(event);
+            }
+            if serving.flush(cx) == Again(false) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Whether the log is worth another look, because room was made for what had been waiting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Again(bool);
+
+impl Serving {
+    fn update(&mut self, preferences: Preferences) {
+        self.subscription.change(preferences.clone());
+        for stream in self.active.iter_mut().filter_map(|active| active.stream.as_mut()) {
+            stream.set_priority(priority::group(preferences.priority, self.session.opened.load(Relaxed)));
+        }
+        let moved = preferences.start != self.preferences.start;
+        self.preferences = preferences;
+        let Some(joined) = &mut self.joined else { return };
+        self.subscription.track().look(|log| {
+            // Lowering the start reopens older cached groups; raising it takes nothing back.
+            let floor = if moved { log.floor(&self.preferences).min(joined.floor) } else { joined.floor };
+            let reopened = log.arrivals(0).filter(|(_, group)| (floor..joined.floor).contains(&group.sequence));
+            joined.held.extend(reopened.map(|(ordinal, _)| ordinal));
+            joined.floor = floor;
+            let wanted = |ordinal: &u64| log.group(*ordinal).filter(|group| self.preferences.end.is_none_or(|end| group.sequence <= end));
+            let (open, held): (Vec<_>, Vec<_>) = joined.held.iter().partition(|ordinal| wanted(ordinal).is_some());
+            joined.held = held;
+            joined.held.retain(|ordinal| log.group(*ordinal).is_some());
+            for ordinal in open {
+                if let Some(group) = log.group(ordinal) {
+                    let active = Active::new(ordinal, group, &self.preferences, self.id, &mut self.headers, Vec::new());
+                    self.active.push(active);
+                }
+            }
+        });
+    }
+
+    /// Takes what is new, under the log's lock.
+    fn collect(&mut self, log: &Log) -> Option<Event> {
+        let Some(joined) = &mut self.joined else { return self.join(log) };
+        if joined.epoch != log.epoch() {
+            return Some(Event::Replaced);
+        }
+        let arrived = joined.next != log.next();
+        let newest = if arrived || self.waited { log.latest().and_then(|latest| log.find(latest)) } else { None };
+        let stale = |group: &Group| {
+            let behind = newest.filter(|(_, newest)| newest.sequence != group.sequence).map(|(_, n)| log.behind(group, n));
+            behind.zip(self.preferences.max_age).is_some_and(|(behind, max_age)| behind > max_age)
+        };
+        for active in &mut self.active {
+            match log.group(active.ordinal) {
+                // moq-lite "Expiry": only a group that is stalled, and never the newest.
+                Some(group) if active.blocked && stale(group) => active.abandon(code::OLD),
+                Some(group) => active.take(group, &mut self.headers),
+                None if active.end.is_none() => active.abandon(code::EVICTED),
+                None => {}
+            }
+        }
+        let mut first = None;
+        if self.opening.is_none() {
+            for (ordinal, group) in log.arrivals(joined.next) {
+                let (sequence, prefs) = (group.sequence, &self.preferences);
+                if sequence < joined.floor || prefs.end.is_some_and(|end| sequence > end) {
+                    joined.held.push(ordinal);
+                } else if !(self.waited && stale(group)) {
+                    first = Some(first.map_or(sequence, |first: u64| first.min(sequence)));
+                    let spare = self.spare.pop().unwrap_or_default();
+                    let mut active = Active::new(ordinal, group, prefs, self.id, &mut self.headers, spare);
+                    active.take(group, &mut self.headers);
+                    self.active.push(active);
+                }
+            }
+            self.waited = false;
+            joined.next = log.next();
+            if joined.held.len() > 64 {
+                joined.held.retain(|ordinal| log.group(*ordinal).is_some());
+            }
+        }
+        if let Some(first) = first
+            && !std::mem::replace(&mut joined.started, true)
+        {
+            return Some(Event::Started(first));
+        }
+        match log.closed() {
+            Some(closed) if self.active.is_empty() && self.opening.is_none() => Some(match closed {
+                Closed::Ended => Event::Ended(log.end().unwrap_or(0)),
+                Closed::Failed(code) => Event::Failed(code),
+            }),
+            _ => None,
+        }
+    }
+
+    fn join(&mut self, log: &Log) -> Option<Event> {
+        match (log.info(), log.closed()) {
+            (_, Some(Closed::Failed(code))) => Some(Event::Failed(code)),
+            (None, Some(Closed::Ended)) => Some(Event::Ended(0)),
+            (None, None) => None,
+            (Some(info), _) => {
+                let floor = log.floor(&self.preferences);
+                let joined = Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new() };
+                self.joined = Some(joined);
+                Some(Event::Accepted(info))
+            }
+        }
+    }
+
+    /// Hands over what is pending, in place.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Again {
+        let mut again = Again(false);
+        let mut at = 0;
+        while let Some(active) = self.active.get_mut(at) {
+            if active.stream.is_none() && active.end != Some(State::Aborted(code::OLD)) {
+                match self.session.conn.poll_open_uni(cx, &mut self.opening) {
+                    Poll::Ready(Ok(mut stream)) => {
+                        let ordinal = self.session.opened.fetch_add(1, Relaxed);
+                        stream.set_priority(priority::group(self.preferences.priority, ordinal));
+                        active.stream = Some(stream);
+                        again.0 |= self.waited;
+                    }
+                    // The session is over; its driver ends this task.
+                    Poll::Ready(Err(_)) => return Again(false),
+                    Poll::Pending => {
+                        self.waited = true;
+                        at += 1;
+                        continue;
+                    }
+                }
+            }
+            if active.flush(cx).is_pending() {
+                at += 1;
+                continue;
+            }
+            again.0 |= std::mem::take(&mut active.blocked);
+            if active.end.is_none() {
+                at += 1;
+                continue;
+            }
+            again.0 = true;
+            let ended = self.active.remove(at);
+            self.spare.push(ended.into_buffer());
+        }
+        again
+    }
+}
+
+impl Active {
+    fn new(
+        ordinal: u64,
+        group: &Group,
+        preferences: &Preferences,
+        id: u64,
+        headers: &mut Headers,
+        mut pending: Vec<Bytes>,
+    ) -> Self {
+        let sequence = group.sequence;
+        let named = match preferences.start {
+            Start::At(start) | Start::Fresh { floor: start } => start == sequence,
+            Start::Latest => false,
+        };
+        let start = if named { preferences.start_frame } else { 0 };
+        let last = preferences.end_frame.filter(|_| preferences.end == Some(sequence));
+        let cut = (!headers.framing().timestamps || start > 0 || last.is_some()).then_some(Cut { last, previous: 0 });
+        pending.push(headers.group(&Header { subscribe: id, sequence, frame_start: start }));
+        Self {
+            ordinal,
+            stream: None,
+            cursor: Cursor::at_frame(start),
+            cut,
+            pending,
+            blocked: false,
+            end: None,
+        }
+    }
+
+    /// Takes what is new of the group, unless the peer has not taken what there was.
+    fn take(&mut self, group: &Group, headers: &mut Headers) {
+        if self.blocked || self.end.is_some() {
+            return;
+        }
+        match &mut self.cut {
+            None => self.cursor.stored(group, &mut self.pending),
+            Some(cut) => {
+                let previous = &mut cut.previous;
+                self.cursor.frames(group, cut.last, |frame| Some(headers.next_frame(frame, previous)), &mut self.pending);
+                if self.cursor.is_past(cut.last) {
+                    self.end = Some(State::Finished);
+                    return;
+                }
+            }
+        }
+        if group.state() != State::Open {
+            self.end = Some(group.state());
+        }
+    }
+
+    fn abandon(&mut self, code: u32) {
+        self.pending.clear();
+        self.end = Some(State::Aborted(code));
+    }
+
+    /// Ready when nothing is pending any more; the stream is ended then, if it is to end.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
+        // A group that was cut short is reset at once; what the peer has not taken would only delay the news.
+        if !matches!(self.end, Some(State::Aborted(_))) && !self.pending.is_empty() {
+            match stream.poll_write(cx, &mut self.pending) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Pending => {
+                    self.blocked = true;
+                    return Poll::Pending;
+                }
+                // The peer does not want the rest of this group.
+                Poll::Ready(Err(WriteError::Stopped(_) | WriteError::Closed)) => {
+                    self.end = Some(State::Aborted(code::CANCELLED));
+                }
+            }
+        }
+        match self.end {
+            Some(State::Finished) => stream.finish(),
+            Some(State::Aborted(code)) => stream.reset(code),
+            Some(State::Open) | None => {}
+        }
+        Poll::Ready(())
+    }
+
+    fn into_buffer(mut self) -> Vec<Bytes> {
+        self.pending.clear();
+        self.pending
+    }
+}

@@ -1,0 +1,87 @@
+//! moq-lite's conversation: what each bidirectional stream of the peer asks for, and what we ask of the peer.
+
+pub(super) mod announce;
+mod fetch;
+mod goaway;
+pub(super) mod subscribe;
+mod track;
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Bi, Outcome, Shared, typed};
+use crate::{
+    transport::{RecvStream, SendStream},
+    types::code,
+    wire::lite::stream,
+};
+
+/// Serves a stream the peer has opened.
+pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: RecvStream) -> Outcome {
+    let _open = Open::new(&session);
+    let mut reader = typed::Reader::new(recv);
+    let Ok(kind) = reader.varint().await else { return Ok(()) };
+    let dialect = session.dialect;
+    let bi = |send, reader| -> Bi { (send, reader) };
+    match kind {
+        stream::ANNOUNCE => announce::serve(&session, bi(send, reader)).await,
+        stream::SUBSCRIBE => subscribe::serve(&session, bi(send, reader)).await,
+        stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, bi(send, reader)).await,
+        stream::TRACK if dialect.track.is_some() => track::serve(&session, bi(send, reader)).await,
+        stream::GOAWAY if dialect.goaway.is_some() => goaway::serve(&session, reader).await,
+        // Unknown here or not offered: never worth the session.
+        _ => {
+            reader.stop(code::INTERNAL);
+            send.reset(code::INTERNAL);
+        }
+    }
+    Ok(())
+}
+
+/// How many bidirectional streams the peer may have open; doubled when half of them are, up to the session's limit.
+#[derive(Debug)]
+pub(super) struct Streams {
+    open: u32,
+    allowed: u32,
+}
+
+impl Streams {
+    pub(super) const fn new(allowed: u32) -> Self {
+        Self { open: 0, allowed }
+    }
+}
+
+/// A bidirectional stream being served.
+struct Open<'a>(&'a Shared);
+
+impl<'a> Open<'a> {
+    fn new(session: &'a Shared) -> Self {
+        let mut streams = session.bi.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.open += 1;
+        if streams.open * 2 >= streams.allowed && streams.allowed < session.limits.bi {
+            streams.allowed = (streams.allowed * 2).min(session.limits.bi);
+            session.conn.allow_bi(streams.allowed);
+        }
+        drop(streams);
+        Self(session)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.bi.lock().unwrap_or_else(PoisonError::into_inner).open -= 1;
+    }
+}
+
+/// A request that cannot be read is refused alone; everything else on the session goes on.
+async fn request<T>((send, reader): &mut Bi, codec: &crate::wire::Codec<T>) -> Option<T> {
+    match reader.message(codec, typed::MAX_MESSAGE).await {
+        Ok(request) => Some(request),
+        Err(typed::Error::Decode(error)) => {
+            tracing::debug!(%error, "malformed request");
+            reader.stop(code::MALFORMED);
+            send.reset(code::MALFORMED);
+            None
+        }
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! Announcements: what the peer publishes into the origin, and what the origin has to the peer.
+
+mod follow;
+mod outgoing;
+
+use std::sync::Arc;
+
+pub(in crate::session) use follow::follow_all;
+
+use super::request;
+use crate::{
+    model::origin::Watcher,
+    session::{Bi, Shared, typed},
+    wire::{Encoder, lite::announce},
+};
+use outgoing::Outgoing;
+
+/// Tells the peer what is announced under its prefix, from the complete set on. An answered announce stream is never
+/// reset and outlives everything but the peer's interest: peers end the session otherwise.
+pub(super) async fn serve(session: &Shared, mut bi: Bi) {
+    let Some(request) = request(&mut bi, &session.dialect.announce_request).await else { return };
+    let (mut send, mut reader) = bi;
+    let hop = if request.exclude.is_none() { session.peer.hop } else { request.exclude };
+    let mut watcher = session.view.watch(&request.prefix, hop);
+    let mut outgoing = Outgoing::new(session.dialect, session.view.origin().hop());
+    if let Some(watcher) = &watcher {
+        register(session, watcher);
+    }
+    let mut out = Encoder::new();
+    let changes = watcher.as_mut().map(Watcher::snapshot).unwrap_or_default();
+    let mut initial = Encoder::new();
+    for change in changes {
+        outgoing.change(change, &mut initial);
+    }
+    if let Some(codec) = &session.dialect.announce_ok {
+        let ok = announce::Ok { hop: session.view.origin().hop(), active: outgoing.live() };
+        codec.encode(&ok, &mut out);
+    }
+    out.bytes(&initial.into_bytes());
+    let ended = reader.ended();
+    tokio::pin!(ended);
+    loop {
+        if !out.is_empty() {
+            let written = send.write(std::mem::take(&mut out).into_bytes());
+            tokio::select! {
+                written = written => if written.is_err() { return },
+                () = &mut ended => break,
+            }
+        }
+        tokio::select! {
+            changes = next(watcher.as_mut()) => {
+                for change in changes {
+                    outgoing.change(change, &mut out);
+                }
+            }
+            () = &mut ended => break,
+        }
+    }
+    send.finish();
+}
+
+fn register(session: &Shared, watcher: &Watcher) {
+    let mut announcers = session.announcers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    announcers.retain(|changes| changes.strong_count() > 0);
+    announcers.push(Arc::downgrade(watcher.changes()));
+}
+
+async fn next(watcher: Option<&mut Watcher>) -> Vec<crate::model::origin::Change> {
+    match watcher {
+        Some(watcher) => std::future::poll_fn(|cx| watcher.poll(cx)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Decode errors on an announce stream leave both sides with different sets, so they end the session.
+fn malformed(error: typed::Error) -> Option<crate::session::Violation> {
+    match error {
+        typed::Error::Decode(error) => Some(crate::session::Violation::Malformed { what: "announcement", error }),
+        _ => None,
+    }
+}

@@ -1,0 +1,186 @@
+//! The book of one announce stream: what the peer holds, and the message that brings it up to date.
+//!
+//! ```text
+//!            route                      another route (05: active, 06: RESTART, 03 and 04: nothing)
+//!  absent ─────────► announced(advert) ─────────► announced(advert')
+//!     ▲     active        │     ▲  │
+//!     └───────────────────┘     └──┘ another publisher's content (03 and 04: ended, active)
+//!          no route: ended
+//! ```
+
+use std::collections::HashMap;
+
+use crate::{
+    model::origin::{Advert, Change},
+    types::{HopId, Hops, Path},
+    wire::{
+        Dialect, Encoder,
+        dialect::{HopForm, Replace},
+        lite::announce::{Announcement, Target},
+    },
+};
+
+/// What was said on one stream.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    dialect: &'static Dialect,
+    own: HopId,
+    said: HashMap<Path, Said>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Said {
+    id: u64,
+    advert: Advert,
+}
+
+impl Outgoing {
+    pub(super) fn new(dialect: &'static Dialect, own: HopId) -> Self {
+        Self { dialect, own, said: HashMap::new(), next_id: 0 }
+    }
+
+    /// How many announcements the peer holds.
+    pub(super) fn live(&self) -> u64 {
+        self.said.len() as u64
+    }
+
+    /// Writes what the peer must hear of a change, if anything.
+    pub(super) fn change(&mut self, change: Change, out: &mut Encoder) {
+        let Change { suffix, advert, renewed } = change;
+        // A route that cannot be told, because its chain is full, is no route for this peer.
+        let told = advert.and_then(|advert| Some((self.hops(&advert)?, advert)));
+        match (told, self.said.get_mut(&suffix)) {
+            (None, None) => {}
+            (None, Some(_)) => self.end(suffix, out),
+            (Some((hops, advert)), None) => self.start(suffix, hops, advert, out),
+            (Some((hops, advert)), Some(said)) => match self.dialect.replace {
+                Replace::Retract if renewed.0 => {
+                    self.end(suffix.clone(), out);
+                    self.start(suffix, hops, advert, out);
+                }
+                Replace::Retract => {}
+                _ if said.advert == advert => {}
+                Replace::Again => {
+                    said.advert = advert.clone();
+                    self.write(&Announcement::Active { suffix, hops, cost: advert.cost }, out);
+                }
+                Replace::Restart => {
+                    said.advert = advert.clone();
+                    let id = said.id;
+                    self.write(&Announcement::Restarted { id, hops, cost: advert.cost }, out);
+                }
+            },
+        }
+    }
+
+    fn start(&mut self, suffix: Path, hops: Hops, advert: Advert, out: &mut Encoder) {
+        self.write(&Announcement::Active { suffix: suffix.clone(), hops, cost: advert.cost }, out);
+        self.said.insert(suffix, Said { id: self.next_id, advert });
+        self.next_id += 1;
+    }
+
+    fn end(&mut self, suffix: Path, out: &mut Encoder) {
+        let Some(said) = self.said.remove(&suffix) else { return };
+        let target = match self.dialect.replace {
+            Replace::Restart => Target::Id(said.id),
+            Replace::Retract | Replace::Again => Target::Path(suffix),
+        };
+        self.write(&Announcement::Ended(target), out);
+    }
+
+    fn write(&self, announcement: &Announcement, out: &mut Encoder) {
+        self.dialect.announcement.encode(announcement, out);
+    }
+
+    /// The chain as this dialect tells it. With this relay it must stay within what peers accept.
+    fn hops(&self, advert: &Advert) -> Option<Hops> {
+        let mut hops = advert.hops.clone();
+        hops.push(self.own).ok()?;
+        match self.dialect.hops {
+            HopForm::Count | HopForm::SenderAppends => Some(hops),
+            HopForm::ReceiverAppends => Some(advert.hops.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::origin::Renewed, types::Cost, wire::integer};
+
+    fn advert(hop: u64) -> Option<Advert> {
+        Some(Advert { hops: Hops::new([HopId(hop)]).unwrap(), cost: Cost::FREE })
+    }
+
+    /// What is written for a series of changes of one path.
+    fn told(dialect: &str, changes: &[(Option<Advert>, bool)]) -> Vec<Announcement> {
+        let dialect = Dialect::by_alpn(dialect).unwrap();
+        let mut outgoing = Outgoing::new(dialect, HopId(42));
+        let mut out = Encoder::new();
+        for (advert, renewed) in changes.iter().cloned() {
+            let suffix = Path::parse("cam").unwrap();
+            outgoing.change(Change { suffix, advert, renewed: Renewed(renewed) }, &mut out);
+        }
+        let (bytes, mut at, mut told) = (out.into_bytes(), 0, Vec::new());
+        let mut varint = |at: &mut usize| {
+            let (value, size) = integer::get(&bytes[*at..]).unwrap();
+            *at += size;
+            value
+        };
+        while at < bytes.len() {
+            let tag = if dialect.announcement.tagged { varint(&mut at) } else { 0 };
+            let size = varint(&mut at) as usize;
+            told.push(dialect.announcement.decode(tag, &bytes[at..at + size]).unwrap());
+            at += size;
+        }
+        told
+    }
+
+    fn kinds(told: &[Announcement]) -> Vec<&'static str> {
+        told.iter()
+            .map(|announcement| match announcement {
+                Announcement::Active { .. } => "active",
+                Announcement::Ended(_) => "ended",
+                Announcement::Restarted { .. } => "restarted",
+                Announcement::Unknown(_) => "unknown",
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_dialect_hears_what_it_can_bear() {
+        let changes = [(advert(7), false), (advert(7), false), (advert(8), false), (advert(8), true), (None, false)];
+        for retracting in ["moq-lite-03", "moq-lite-04"] {
+            assert_eq!(kinds(&told(retracting, &changes)), ["active", "ended", "active", "ended"]);
+        }
+        assert_eq!(kinds(&told("moq-lite-05", &changes)), ["active", "active", "ended"]);
+        assert_eq!(kinds(&told("moq-lite-06", &changes)), ["active", "restarted", "ended"]);
+    }
+
+    #[test]
+    fn nothing_unannounced_is_ended_and_ids_count_starts() {
+        assert!(told("moq-lite-06", &[(None, false), (None, true)]).is_empty());
+        let told = told("moq-lite-06", &[(advert(7), false), (None, false), (advert(7), false), (None, false)]);
+        assert_eq!(told[1], Announcement::Ended(Target::Id(0)));
+        assert_eq!(told[3], Announcement::Ended(Target::Id(1)));
+    }
+
+    #[test]
+    fn the_chain_is_told_as_the_dialect_has_it() {
+        let hops = |dialect| match &told(dialect, &[(advert(7), false)])[0] {
+            Announcement::Active { hops, .. } => hops.iter().map(|hop| hop.0).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(hops("moq-lite-03"), [0, 0]);
+        assert_eq!(hops("moq-lite-04"), [7, 42]);
+        assert_eq!(hops("moq-lite-05"), [7]);
+        assert_eq!(hops("moq-lite-06"), [7]);
+    }
+
+    #[test]
+    fn a_full_chain_goes_no_further() {
+        let full = Advert { hops: Hops::anonymous(32).unwrap(), cost: Cost::FREE };
+        assert!(told("moq-lite-05", &[(Some(full), false)]).is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! FETCH: one group by number, from the cache or else from the source.
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::request;
+use crate::{
+    model::{
+        group::{Cursor, State},
+        origin,
+        track::{Closed, Interest},
+    },
+    session::{Bi, Shared, egress::Headers, ingest, lite::subscribe, typed},
+    transport::SendStream,
+    types::{FrameRange, code},
+    wire::lite::{fetch::Fetch, stream},
+};
+
+/// How long a source may take to come up with a group.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Answers with the group's frames, back to back.
+pub(super) async fn serve(session: &Shared, mut bi: Bi) {
+    let Some(codec) = &session.dialect.fetch else { return };
+    let Some(request) = request(&mut bi, codec).await else { return };
+    let (mut send, mut reader) = bi;
+    let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
+        Ok(interest) => interest,
+        Err(refusal) => return send.reset(refusal.code()),
+    };
+    let work = async {
+        match timeout(DEADLINE, find(session, &interest, &request)).await {
+            Ok(Ok(())) => frames(session, &interest, &request, &mut send).await,
+            Ok(Err(code)) => send.reset(code),
+            Err(_) => send.reset(code::TIMEOUT),
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = reader.ended() => {}
+    }
+}
+
+/// Waits until the group is in the cache.
+async fn find(session: &Shared, interest: &Interest, request: &Fetch) -> Result<(), u32> {
+    let sequence = request.group;
+    let cached = interest.look(|log| {
+        log.take_missing(sequence);
+        log.touch(sequence);
+        log.find(sequence).is_some_and(|(_, group)| !matches!(group.state(), State::Aborted(_)))
+    });
+    if cached {
+        return Ok(());
+    }
+    if !session.view.fetch(interest, sequence, request.priority) {
+        return Err(code::NOT_FOUND);
+    }
+    let mut reader = interest.reader();
+    reader
+        .wait(|log| match (log.take_missing(sequence), log.closed(), log.find(sequence)) {
+            (_, _, Some(_)) => Some(Ok(())),
+            (Some(code), ..) | (_, Some(Closed::Failed(code)), _) => Some(Err(code)),
+            _ => None,
+        })
+        .await
+}
+
+async fn frames(session: &Shared, interest: &Interest, request: &Fetch, send: &mut SendStream) {
+    let FrameRange { start, end } = request.frames;
+    let mut headers = Headers::new(session.dialect.framing);
+    let (mut cursor, mut previous) = (Cursor::at_frame(start), 0);
+    let mut pending: Vec<Bytes> = Vec::new();
+    let mut reader = interest.reader();
+    let Some(ordinal) = interest.look(|log| log.find(request.group).map(|(ordinal, _)| ordinal)) else {
+        return send.reset(code::EVICTED);
+    };
+    loop {
+        let state = reader.wait(|log| {
+            let Some(group) = log.group(ordinal) else { return Some(State::Aborted(code::EVICTED)) };
+            cursor.frames(group, end, |frame| Some(headers.next_frame(frame, &mut previous)), &mut pending);
+            let state = if cursor.is_past(end) { State::Finished } else { group.state() };
+            (state != State::Open || !pending.is_empty()).then_some(state)
+        });
+        let state = state.await;
+        if let State::Aborted(code) = state {
+            return send.reset(code);
+        }
+        if poll_fn(|cx| send.poll_write(cx, &mut pending)).await.is_err() {
+            return;
+        }
+        if state == State::Finished {
+            return send.finish();
+        }
+    }
+}
+
+/// Asks the peer for a group that somebody waits for.
+pub(super) async fn ask(session: &Arc<Shared>, fetch: origin::Fetch) {
+    let sequence = fetch.sequence;
+    let feed = session.feeds().values().find(|feed| Arc::ptr_eq(feed.track(), &fetch.interest)).cloned();
+    let Some(feed) = feed else { return fetch.interest.refuse(sequence, code::NOT_FOUND) };
+    let Some(codec) = &session.dialect.fetch else { return feed.missing(sequence, code::NOT_FOUND) };
+    let Some(broadcast) = feed.track().broadcast.strip_prefix(session.view.root()) else { return };
+    let request = Fetch {
+        broadcast,
+        track: feed.track().name.clone(),
+        priority: fetch.priority,
+        group: sequence,
+        frames: FrameRange::default(),
+    };
+    let Ok((mut send, mut recv)) = session.conn.open_bi().await else {
+        return feed.missing(sequence, code::SESSION_CLOSED);
+    };
+    if typed::send(&mut send, Some(stream::FETCH), codec, &request).await.is_err() {
+        return feed.missing(sequence, code::SESSION_CLOSED);
+    }
+    // The first bytes, or the end of an empty group, show that the peer has it.
+    let mut first = [Bytes::new()];
+    match poll_fn(|cx| recv.poll_read(cx, &mut first)).await {
+        Err(error) => feed.missing(sequence, subscribe::refusal(error.into())),
+        Ok(read) => match feed.fetched(sequence) {
+            Err(_) => {
+                recv.stop(code::CANCELLED);
+                feed.missing(sequence, code::NOT_FOUND);
+            }
+            Ok(writer) if read.is_none() => writer.finish(),
+            Ok(writer) => {
+                let [rest] = first;
+                ingest::frames(session.dialect.framing, recv, rest, writer).await;
+            }
+        },
+    }
+    send.finish();
+}

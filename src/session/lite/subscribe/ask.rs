@@ -1,0 +1,267 @@
+//! Our subscription at the peer: one per track, however many viewers there are.
+//!
+//! ```text
+//!  TRACK (05+) ─► told ─► somebody wants groups ─► SUBSCRIBE ─► following ─► FIN: the track ends
+//!                   │                                              │
+//!                   └───────── nobody wants it for LINGER ◄────────┘  ─► unsubscribe
+//! ```
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::{
+    model::{
+        group::State,
+        origin::{Request, Tracks},
+        track::{Producer, Wanted},
+        watch::Reader,
+    },
+    session::{Outcome, Shared, lite::fetch, typed},
+    transport::ReadError,
+    types::{Path, Preferences, TrackInfo, code},
+    wire::lite::{
+        stream,
+        subscribe::{Reply, Subscribe},
+        track,
+    },
+};
+
+/// How long a subscription outlives its last viewer. Halved, a viewer that comes back waits for the publisher more
+/// often; doubled, the publisher sends that much longer to nobody.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How long groups may arrive after the stream that announced their end, as streams overtake each other.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a publisher may take to tell of a track.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Works off one request of the model.
+pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, tracks: Option<Tracks>) -> Outcome {
+    match request {
+        Request::Fetch(request) => fetch::ask(&session, request).await,
+        Request::Track(producer) => {
+            let producer = Arc::new(producer);
+            let path = producer.track().broadcast.strip_prefix(session.view.root());
+            let (Some(path), Some(tracks)) = (path, tracks) else { return Ok(()) };
+            let feed = Feed { session: &session, path, producer: producer.clone(), id: session.next_id.fetch_add(1, Relaxed) };
+            session.feeds().insert(feed.id, producer.clone());
+            match feed.run(&tracks).await {
+                End::Finished => producer.finish(),
+                End::Failed(code) => producer.abort(code),
+                End::Unwanted | End::Replaced => {}
+            }
+            if !producer.is_replaced() {
+                tracks.forget(producer.track());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a feed is over.
+enum End {
+    /// The publisher sent everything.
+    Finished,
+    /// It refused or broke off, with a stream code.
+    Failed(u32),
+    /// No viewer is left.
+    Unwanted,
+    /// Another source feeds the track now.
+    Replaced,
+}
+
+/// One track being fed.
+struct Feed<'a> {
+    session: &'a Arc<Shared>,
+    path: Path,
+    producer: Arc<Producer>,
+    id: u64,
+}
+
+impl Drop for Feed<'_> {
+    fn drop(&mut self) {
+        self.session.feeds().remove(&self.id);
+    }
+}
+
+impl Feed<'_> {
+    async fn run(&self, tracks: &Tracks) -> End {
+        match self.info().await {
+            Ok(info) => self.producer.info(info),
+            Err(code) => return End::Failed(code),
+        }
+        let mut wanted = self.producer.wanted();
+        let mut leave_at = None;
+        let wish = loop {
+            tokio::select! {
+                change = self.change(&mut wanted, None, leave_at) => match change {
+                    Change::Wish(wish) => break wish,
+                    Change::Back => leave_at = None,
+                    Change::Nobody => leave_at = Some(Instant::now() + LINGER),
+                    Change::Replaced => return End::Replaced,
+                },
+                () = until(leave_at) => {
+                    if tracks.retire(self.producer.track()) {
+                        return End::Unwanted;
+                    }
+                    leave_at = None;
+                }
+            }
+        };
+        self.follow(tracks, wish, wanted).await
+    }
+
+    /// TRACK, where the dialect has it.
+    async fn info(&self) -> Result<TrackInfo, u32> {
+        let Some(codecs) = &self.session.dialect.track else { return Ok(TrackInfo::ASSUMED) };
+        let ask = async {
+            let (mut send, recv) = self.session.conn.open_bi().await.map_err(|_| code::SESSION_CLOSED)?;
+            let request = track::Request { broadcast: self.path.clone(), track: self.producer.track().name.clone() };
+            let sent = typed::send(&mut send, Some(stream::TRACK), &codecs.request, &request).await;
+            sent.map_err(|_| code::SESSION_CLOSED)?;
+            // Our half stays open until the answer is there: peers take its end for a cancellation.
+            let info = typed::Reader::new(recv).message(&codecs.info, typed::MAX_MESSAGE).await.map_err(refusal)?;
+            send.finish();
+            Ok(info)
+        };
+        timeout(DEADLINE, ask).await.unwrap_or(Err(code::TIMEOUT))
+    }
+
+    async fn follow(&self, tracks: &Tracks, mut wish: Preferences, mut wanted: Reader<Wanted>) -> End {
+        let session = self.session;
+        session.conn.allow_uni(session.limits.publisher_uni);
+        let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Failed(code::SESSION_CLOSED) };
+        let subscribe = Subscribe {
+            id: self.id,
+            broadcast: self.path.clone(),
+            track: self.producer.track().name.clone(),
+            preferences: wish.clone(),
+        };
+        if typed::send(&mut send, Some(stream::SUBSCRIBE), &session.dialect.subscribe, &subscribe).await.is_err() {
+            return End::Failed(code::SESSION_CLOSED);
+        }
+        let mut replies = Replies { reader: typed::Reader::new(recv), end: None };
+        let mut leave_at: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                end = replies.end(self) => {
+                    return match end {
+                        Ok(()) => { self.rest(replies.end).await; End::Finished }
+                        Err(code) => End::Failed(code),
+                    };
+                }
+                change = self.change(&mut wanted, Some(&wish), leave_at) => match change {
+                    Change::Wish(new) => {
+                        leave_at = None;
+                        if session.dialect.send_updates {
+                            let codec = &session.dialect.subscribe_update;
+                            if typed::send(&mut send, None, codec, &new).await.is_err() {
+                                return End::Failed(code::SESSION_CLOSED);
+                            }
+                        }
+                        wish = new;
+                    }
+                    Change::Back => leave_at = None,
+                    Change::Nobody => leave_at = Some(Instant::now() + LINGER),
+                    // The end of our half is a clean unsubscribe: the peer cancels what is in flight.
+                    Change::Replaced => {
+                        send.finish();
+                        return End::Replaced;
+                    }
+                },
+                () = until(leave_at) => {
+                    if tracks.retire(self.producer.track()) {
+                        send.finish();
+                        return End::Unwanted;
+                    }
+                    leave_at = None;
+                }
+            }
+        }
+    }
+
+    /// Waits until viewers together want something else than `now`, or leave or come back, or another source feeds them.
+    async fn change(
+        &self,
+        wanted: &mut Reader<Wanted>,
+        now: Option<&Preferences>,
+        leave_at: Option<Instant>,
+    ) -> Change {
+        let latest = || self.producer.track().look(|log| log.latest());
+        wanted
+            .wait(|wanted| match wanted.merged(latest()) {
+                _ if !self.producer.is_current(wanted) => Some(Change::Replaced),
+                Some(wish) if Some(&wish) != now => Some(Change::Wish(wish)),
+                _ if wanted.is_unwanted() => leave_at.is_none().then_some(Change::Nobody),
+                _ => leave_at.is_some().then_some(Change::Back),
+            })
+            .await
+    }
+
+    /// The subscription's stream has ended; its groups may still be on their way.
+    async fn rest(&self, end: Option<u64>) {
+        let mut state = self.producer.track().reader();
+        let complete = state.wait(|log| {
+            let all = end.is_some_and(|end| end == 0 || log.latest().is_some_and(|latest| latest + 1 >= end));
+            (all && log.arrivals(0).all(|(_, group)| group.state() != State::Open)).then_some(())
+        });
+        // Streams whose header has arrived are read to their end; only missing ones are waited for.
+        let _ = timeout(GRACE, complete).await;
+    }
+}
+
+/// How the viewers' wishes have changed.
+enum Change {
+    Wish(Preferences),
+    Nobody,
+    Back,
+    Replaced,
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the publisher says.
+struct Replies {
+    reader: typed::Reader,
+    end: Option<u64>,
+}
+
+impl Replies {
+    /// Reads until the publisher ends its half. An error is the code to fail the track with.
+    async fn end(&mut self, feed: &Feed<'_>) -> Result<(), u32> {
+        let dialect = feed.session.dialect;
+        loop {
+            match self.reader.message(&dialect.subscribe_reply, typed::MAX_MESSAGE).await {
+                Ok(Reply::End(end)) => {
+                    self.end = Some(end);
+                    feed.producer.end(end);
+                }
+                Ok(Reply::Ok { .. } | Reply::Start(_) | Reply::Drop { .. }) => {}
+                // moq-lite "Replies": on 05+ an end without SUBSCRIBE_END is not an end.
+                Err(typed::Error::Ended) if dialect.implicit_accept && self.end.is_none() => return Err(code::CANCELLED),
+                Err(typed::Error::Ended) => return Ok(()),
+                Err(error) => return Err(refusal(error)),
+            }
+        }
+    }
+}
+
+/// The stream code viewers get when the peer does not answer as it should.
+pub(in crate::session::lite) fn refusal(error: typed::Error) -> u32 {
+    match error {
+        typed::Error::Stream(ReadError::Reset(code)) => code,
+        typed::Error::Stream(ReadError::Closed) => code::SESSION_CLOSED,
+        typed::Error::Ended => code::CANCELLED,
+        typed::Error::Decode(_) => code::MALFORMED,
+    }
+}

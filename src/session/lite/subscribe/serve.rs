@@ -1,0 +1,137 @@
+//! A viewer's subscription.
+//!
+//! ```text
+//!  SUBSCRIBE        source accepts          first group           source ends
+//!  ─────────► asked ───────────────► joined ────────────► serving ───────────► done (05+: SUBSCRIBE_END, FIN)
+//!               │    (03, 04: SUBSCRIBE_OK)  (05+: SUBSCRIBE_START)   │
+//!               └──────────── source refuses or is lost: reset ◄──────┘        viewer FINs: done (FIN)
+//! ```
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+
+use crate::{
+    session::{
+        Bi, Shared,
+        egress::{Egress, Event},
+        lite::request,
+        typed,
+    },
+    transport::SendStream,
+    types::{Preferences, TrackInfo, code},
+    wire::lite::subscribe::Reply,
+};
+
+/// Serves one SUBSCRIBE until either side ends it.
+pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
+    let Some(request) = request(&mut bi, &session.dialect.subscribe).await else { return };
+    let (mut send, reader) = bi;
+    let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
+        Ok(interest) => interest,
+        Err(refusal) => return send.reset(refusal.code()),
+    };
+    let broadcast = interest.broadcast.clone();
+    let subscription = interest.subscribe(request.preferences.clone());
+    drop(interest);
+    let mut egress = Egress::new(session.clone(), request.id, subscription, request.preferences.clone());
+    let mut viewer = Viewer::new(session.clone(), reader);
+    loop {
+        let step = poll_fn(|cx| match viewer.poll(cx) {
+            Poll::Ready(step) => Poll::Ready(step),
+            Poll::Pending => egress.poll(cx).map(Step::Egress),
+        });
+        let reply = match step.await {
+            Step::Update(preferences) => {
+                egress.update(preferences);
+                continue;
+            }
+            // The end of the viewer's half is a clean unsubscribe; groups in flight are cut with the egress.
+            Step::Left => return send.finish(),
+            Step::Malformed => return send.reset(code::MALFORMED),
+            Step::Egress(Event::Accepted(info)) => accepted(session, &request.preferences, info),
+            Step::Egress(Event::Started(group)) => started(session, group),
+            Step::Egress(Event::Ended(end)) => {
+                // moq-lite "End of a track": the end is named before the stream ends.
+                if session.dialect.implicit_accept && reply(session, &mut send, &Reply::End(end)).await.is_err() {
+                    return;
+                }
+                return send.finish();
+            }
+            Step::Egress(Event::Failed(code)) => return send.reset(code),
+            Step::Egress(Event::Replaced) => {
+                send.reset(code::OLD);
+                if let Some(path) = broadcast.strip_prefix(session.view.root()) {
+                    tracing::debug!(session = %session.view.session(), ?path, "another publisher's content took over");
+                }
+                return session.renewed(&broadcast);
+            }
+        };
+        if let Some(message) = reply
+            && self::reply(session, &mut send, &message).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// SUBSCRIBE_OK, where there is one: once, and nothing after it.
+fn accepted(session: &Shared, asked: &Preferences, _info: TrackInfo) -> Option<Reply> {
+    let ok = Reply::Ok { priority: asked.priority, max_age: Duration::ZERO, start: None, end: None };
+    (!session.dialect.implicit_accept).then_some(ok)
+}
+
+fn started(session: &Shared, group: u64) -> Option<Reply> {
+    session.dialect.implicit_accept.then_some(Reply::Start(group))
+}
+
+async fn reply(session: &Shared, send: &mut SendStream, message: &Reply) -> Result<(), ()> {
+    typed::send(send, None, &session.dialect.subscribe_reply, message).await.map_err(|_| ())
+}
+
+/// What happens next to a subscription.
+enum Step {
+    Update(Preferences),
+    Left,
+    Malformed,
+    Egress(Event),
+}
+
+/// The viewer's half of the stream. It is looked at only when it was woken, not whenever a frame arrives.
+struct Viewer(FuturesUnordered<BoxFuture<'static, (Step, Option<typed::Reader>)>>, Arc<Shared>);
+
+impl Viewer {
+    fn new(session: Arc<Shared>, reader: typed::Reader) -> Self {
+        let viewer = Self(FuturesUnordered::new(), session);
+        viewer.listen(reader);
+        viewer
+    }
+
+    fn listen(&self, mut reader: typed::Reader) {
+        let codec = self.1.dialect.subscribe_update;
+        self.0.push(Box::pin(async move {
+            match reader.message(&codec, typed::MAX_MESSAGE).await {
+                Ok(preferences) => (Step::Update(preferences), Some(reader)),
+                Err(typed::Error::Decode(_)) => (Step::Malformed, None),
+                Err(typed::Error::Ended | typed::Error::Stream(_)) => (Step::Left, None),
+            }
+        }));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        match self.0.poll_next_unpin(cx) {
+            Poll::Ready(Some((step, reader))) => {
+                if let Some(reader) = reader {
+                    self.listen(reader);
+                }
+                Poll::Ready(step)
+            }
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
