@@ -1,12 +1,15 @@
 //! Flags → configuration → relay → wait for a signal → goodbye.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use moq_relay::{
     config::{self, Loaded, Request},
     relay::Relay,
 };
-use tokio::{signal::unix, sync::watch};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
@@ -19,8 +22,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return refuse(&error),
     };
-    let filter = EnvFilter::builder().parse_lossy(loaded.config.log.directives());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log(&loaded.config.log);
     for note in &loaded.notes {
         info!("{note}");
     }
@@ -28,6 +30,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&format!("{error:#}")),
     }
+}
+
+/// Text to stderr, in colour for people only.
+fn log(config: &config::log::Config) {
+    // The library warns of every client that leaves without a goodbye, which is how most leave.
+    let quiet = if config.filter.is_none() { ",web_transport_quinn=error" } else { "" };
+    let filter = EnvFilter::builder().parse_lossy(format!("{}{quiet}", config.directives()));
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
 }
 
 /// Nothing half-starts: whatever is wrong with the configuration or the machine ends here.
@@ -41,23 +52,20 @@ fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
+        // Before anything is served: from here on a signal asks, and no longer kills.
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let relay = Relay::bind(&loaded.config, loaded.development)?;
         if loaded.development {
             welcome(&relay);
         }
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(signals(stop));
+        tokio::spawn(forward(terminate, interrupt, stop));
         relay.run(stopped).await
     })
 }
 
 /// The first signal asks for a goodbye, the second ends the process.
-async fn signals(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (unix::signal(unix::SignalKind::terminate()), unix::signal(unix::SignalKind::interrupt()))
-    else {
-        return;
-    };
+async fn forward(mut terminate: Signal, mut interrupt: Signal, stop: watch::Sender<bool>) {
     for last in [false, true] {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -25,7 +25,8 @@ use watcher::ShowsHidden;
 
 use super::{
     cache::{Cache, Share},
-    track::{Home, Interest, Track},
+    group::State,
+    track::{Closed, Home, Interest, Track},
     watch::{Reader, Watch},
 };
 use crate::types::{Cost, HopId, Hops, Path, Scope, code};
@@ -192,7 +193,8 @@ impl View {
             (everybody.clone(), None)
         };
         let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
-        if let Some(running) = running.iter().find(|running| running.route == Some(route.id)) {
+        let live = |running: &&Running| running.route == Some(route.id) && !running.track.is_closed();
+        if let Some(running) = running.iter().find(live) {
             return Ok(running.track.interest());
         }
         let home: Weak<Origin> = Arc::downgrade(&self.origin);
@@ -203,13 +205,39 @@ impl View {
         Ok(interest)
     }
 
-    /// Asks the track's source for one group by number. `false`: no source is there to ask.
-    pub fn fetch(&self, interest: &Interest, sequence: u64, priority: u8) -> bool {
+    /// Waits for one group by number, from the cache or else from the track's source, and returns its ordinal. An
+    /// error is the stream code that says why there is none. A copy that was cut short is asked for again.
+    pub async fn fetch(&self, interest: &Interest, sequence: u64, priority: u8) -> Result<u64, u32> {
+        let (cached, next) = interest.look(|log| {
+            log.touch(sequence);
+            let whole = log.find(sequence).filter(|(_, group)| !matches!(group.state(), State::Aborted(_)));
+            (whole.map(|(ordinal, _)| ordinal), log.next())
+        });
+        if let Some(ordinal) = cached {
+            return Ok(ordinal);
+        }
+        if !self.ask(interest, sequence, priority) {
+            return Err(code::NOT_FOUND);
+        }
+        let mut reader = interest.reader();
+        reader
+            .wait(|log| match (log.find(sequence), log.missing(sequence), log.closed()) {
+                (Some((ordinal, _)), ..) if ordinal >= next => Some(Ok(ordinal)),
+                (_, Some(code), _) | (_, None, Some(Closed::Failed(code))) => Some(Err(code)),
+                _ => None,
+            })
+            .await
+    }
+
+    /// Asks the track's source for a group, unless somebody has. `false`: no source is there to ask.
+    fn ask(&self, interest: &Interest, sequence: u64, priority: u8) -> bool {
         let tree = self.origin.tree();
         let Some((_, found, running)) = tree.running(interest) else { return false };
         let Some(route) = found.routes.iter().find(|route| Some(route.id) == running.route) else { return false };
-        let fetch = Fetch { interest: interest.interest(), sequence, priority };
-        route.demand.update(|demand| demand.push(Request::Fetch(fetch)));
+        if interest.ask(sequence) {
+            let fetch = Fetch { interest: interest.interest(), sequence, priority };
+            route.demand.update(|demand| demand.push(Request::Fetch(fetch)));
+        }
         true
     }
 }
@@ -392,7 +420,8 @@ impl Broadcast {
         let mut lost = Vec::new();
         for running in self.tracks.values_mut().flatten() {
             let best = best(&self.routes, at, running.asker);
-            if running.route.is_some() && running.route == best.map(|route| route.id) {
+            let settled = running.route.is_some() && running.route == best.map(|route| route.id);
+            if settled || running.track.is_closed() {
                 continue;
             }
             match best {

@@ -14,7 +14,7 @@ use crate::types::HopId;
 
 /// The sources of one track, each known by a number.
 #[derive(Default, Debug)]
-pub struct Sources {
+pub(super) struct Sources {
     current: u64,
     publisher: Option<HopId>,
     /// Still writing until the current one's first group arrives.
@@ -25,7 +25,7 @@ pub struct Sources {
 
 /// What a new group does to the track.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Arrival {
+pub(super) enum Arrival {
     /// Its source may not write any more.
     Refused,
     /// It goes on where the track is.
@@ -38,7 +38,7 @@ pub enum Arrival {
 
 impl Sources {
     /// A new source, of the publisher that the route's first hop names, if it does.
-    pub fn attach(&mut self, publisher: Option<HopId>) -> u64 {
+    pub(super) fn attach(&mut self, publisher: Option<HopId>) -> u64 {
         let same = self.publisher.zip(publisher).is_some_and(|(old, new)| old.is(new));
         if self.current > 0 {
             self.previous = Some(self.current);
@@ -50,17 +50,17 @@ impl Sources {
     }
 
     /// Whether this is the newest source.
-    pub const fn is_current(&self, source: u64) -> bool {
+    pub(super) const fn is_current(&self, source: u64) -> bool {
         self.current == source
     }
 
     /// Whether a group of this source would be the first of another publisher.
-    pub const fn is_stranger(&self, source: u64) -> bool {
+    pub(super) const fn is_stranger(&self, source: u64) -> bool {
         self.stranger && self.current == source
     }
 
     /// A group that is not cached arrives from a source, while `latest` is the highest so far.
-    pub fn arrive(&mut self, source: u64, sequence: u64, latest: Option<u64>) -> Arrival {
+    pub(super) fn arrive(&mut self, source: u64, sequence: u64, latest: Option<u64>) -> Arrival {
         if source != self.current {
             return if self.previous == Some(source) { Arrival::Continues } else { Arrival::Refused };
         }
@@ -73,7 +73,7 @@ impl Sources {
     }
 
     /// The one before may not go on until the current one's first group.
-    pub fn exclude_previous(&mut self) {
+    pub(super) fn exclude_previous(&mut self) {
         self.previous = None;
     }
 }

@@ -70,6 +70,16 @@ impl Track {
         self.log.update(|log| log.set_missing(sequence, code));
     }
 
+    /// Notes that a group is asked for by number; whether the source must be.
+    pub(super) fn ask(&self, sequence: u64) -> bool {
+        self.log.with(|log| log.ask(sequence))
+    }
+
+    /// Whether it has ended, so that a new viewer must ask anew.
+    pub(super) fn is_closed(&self) -> bool {
+        self.log.with(|log| log.closed().is_some())
+    }
+
     /// Whether nobody holds an interest.
     pub(super) fn is_unwanted(&self) -> bool {
         self.wanted.with(|wanted| wanted.is_unwanted())

@@ -12,14 +12,14 @@ use loom::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering::AcqRel},
 };
-use std::{
-    future::poll_fn,
-    task::{Context, Poll, Waker},
-};
 #[cfg(not(loom))]
 use std::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering::AcqRel},
+};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, Waker},
 };
 
 /// A value whose changes wake its [`Reader`]s.

@@ -46,7 +46,9 @@ pub(super) fn bind(config: &Config, optional: bool) -> Result<Sockets> {
                 sockets.udp.push(socket);
                 sockets.tcp.extend(listener);
             }
-            Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => skipped = Some((address, error)),
+            Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {
+                skipped = Some((address, error))
+            }
             Err(error) => return Err(anyhow!(error).context(format!("cannot serve on {address}"))),
         }
     }

@@ -122,7 +122,7 @@ async fn run(shared: &Shared, id: crate::model::origin::SessionId, remote: Socke
 fn authorize(shared: &Shared, path: &str, query: &str) -> Result<Grant, String> {
     let path = Path::parse(path).map_err(|error| error.to_string())?;
     let token = query.split('&').find_map(|item| item.strip_prefix("jwt="));
-    let credentials = Credentials { token: token.and_then(|token| Token::new(token)) };
+    let credentials = Credentials { token: token.and_then(Token::new) };
     shared.auth.authorize(&credentials, &path).map_err(|refusal| format!("{}: {refusal}", refusal.reason()))
 }
 

@@ -163,7 +163,9 @@ impl Serving {
             let reopened = log.arrivals(0).filter(|(_, group)| (floor..joined.floor).contains(&group.sequence));
             joined.held.extend(reopened.map(|(ordinal, _)| ordinal));
             joined.floor = floor;
-            let wanted = |ordinal: &u64| log.group(*ordinal).filter(|group| self.preferences.end.is_none_or(|end| group.sequence <= end));
+            let wanted = |ordinal: &u64| {
+                log.group(*ordinal).filter(|group| self.preferences.end.is_none_or(|end| group.sequence <= end))
+            };
             let (open, held): (Vec<_>, Vec<_>) = joined.held.iter().partition(|ordinal| wanted(ordinal).is_some());
             joined.held = held;
             joined.held.retain(|ordinal| log.group(*ordinal).is_some());
@@ -185,7 +187,8 @@ impl Serving {
         let arrived = joined.next != log.next();
         let newest = if arrived || self.waited { log.latest().and_then(|latest| log.find(latest)) } else { None };
         let stale = |group: &Group| {
-            let behind = newest.filter(|(_, newest)| newest.sequence != group.sequence).map(|(_, n)| log.behind(group, n));
+            let behind =
+                newest.filter(|(_, newest)| newest.sequence != group.sequence).map(|(_, n)| log.behind(group, n));
             behind.zip(self.preferences.max_age).is_some_and(|(behind, max_age)| behind > max_age)
         };
         for active in &mut self.active {
@@ -302,15 +305,7 @@ impl Active {
         let last = preferences.end_frame.filter(|_| preferences.end == Some(sequence));
         let cut = (!headers.framing().timestamps || start > 0 || last.is_some()).then_some(Cut { last, previous: 0 });
         pending.push(headers.group(&Header { subscribe: id, sequence, frame_start: start }));
-        Self {
-            ordinal,
-            stream: None,
-            cursor: Cursor::at_frame(start),
-            cut,
-            pending,
-            blocked: false,
-            end: None,
-        }
+        Self { ordinal, stream: None, cursor: Cursor::at_frame(start), cut, pending, blocked: false, end: None }
     }
 
     /// Takes what is new of the group, unless the peer has not taken what there was.
@@ -322,7 +317,12 @@ impl Active {
             None => self.cursor.stored(group, &mut self.pending),
             Some(cut) => {
                 let previous = &mut cut.previous;
-                self.cursor.frames(group, cut.last, |frame| Some(headers.next_frame(frame, previous)), &mut self.pending);
+                self.cursor.frames(
+                    group,
+                    cut.last,
+                    |frame| Some(headers.next_frame(frame, previous)),
+                    &mut self.pending,
+                );
                 if self.cursor.is_past(cut.last) {
                     self.end = Some(State::Finished);
                     return;

@@ -25,6 +25,7 @@ pub async fn accept(conn: &Connection, dialect: &'static Dialect, hop: HopId) ->
     let exchange = async {
         let ours = setup::Setup { hop, ..Default::default() };
         let mut send = conn.open_uni().await.map_err(|_| Violation::NoSetup)?;
+        send.set_priority(i32::MAX);
         typed::send(&mut send, Some(stream::SETUP), codec, &ours).await.map_err(|_| Violation::NoSetup)?;
         send.finish();
         loop {

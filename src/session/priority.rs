@@ -5,7 +5,7 @@ const ORDINAL: u32 = 23;
 
 /// The rank of a group's stream: the subscriber's priority first, then the newest stream of the session. The ordinal
 /// wraps after 8 million streams, when none of the old ones is left.
-pub const fn group(priority: u8, ordinal: u32) -> i32 {
+pub(super) const fn group(priority: u8, ordinal: u32) -> i32 {
     ((priority as i32 - 128) << ORDINAL) | (ordinal & ((1 << ORDINAL) - 1)) as i32
 }
 

@@ -1,6 +1,9 @@
 //! A raw stream and codecs make whole messages, each read once its length is known and within its limit.
 
-use std::{future::poll_fn, task::{Context, Poll}};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -10,11 +13,11 @@ use crate::{
 };
 
 /// The most bytes of one control message. Longest legal ones are two names of a kilobyte and 32 hops.
-pub const MAX_MESSAGE: usize = 16 << 10;
+pub(super) const MAX_MESSAGE: usize = 16 << 10;
 
 /// Why no message could be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The stream ended between messages.
     #[error("stream ended")]
     Ended,
@@ -28,31 +31,31 @@ pub enum Error {
 
 /// Reads messages off a stream, keeping what has arrived of the next.
 #[derive(Debug)]
-pub struct Reader {
+pub(super) struct Reader {
     stream: RecvStream,
     buffer: BytesMut,
 }
 
 impl Reader {
     /// Nothing read yet.
-    pub fn new(stream: RecvStream) -> Self {
+    pub(super) fn new(stream: RecvStream) -> Self {
         Self { stream, buffer: BytesMut::new() }
     }
 
     /// A varint: a stream type or the tag of a message.
-    pub async fn varint(&mut self) -> Result<u64, Error> {
+    pub(super) async fn varint(&mut self) -> Result<u64, Error> {
         poll_fn(|cx| self.poll_varint(cx)).await
     }
 
     /// An untagged message of at most `limit` bytes.
-    pub async fn message<T>(&mut self, codec: &Codec<T>, limit: usize) -> Result<T, Error> {
+    pub(super) async fn message<T>(&mut self, codec: &Codec<T>, limit: usize) -> Result<T, Error> {
         let tag = if codec.tagged { self.varint().await? } else { 0 };
         let body = self.body(limit).await?;
         Ok(codec.decode(tag, &body)?)
     }
 
     /// The length-prefixed bytes of a message.
-    pub async fn body(&mut self, limit: usize) -> Result<Bytes, Error> {
+    pub(super) async fn body(&mut self, limit: usize) -> Result<Bytes, Error> {
         // A stream that ends inside a message was cut short.
         let short = |error| if error == Error::Ended { DecodeError::Short { field: "length" }.into() } else { error };
         let size = self.varint().await?;
@@ -67,17 +70,17 @@ impl Reader {
     }
 
     /// The stream, and what was read of it beyond the last message.
-    pub fn into_parts(self) -> (RecvStream, Bytes) {
+    pub(super) fn into_parts(self) -> (RecvStream, Bytes) {
         (self.stream, self.buffer.freeze())
     }
 
     /// Tells the peer to stop, with a stream code.
-    pub fn stop(&mut self, code: u32) {
+    pub(super) fn stop(&mut self, code: u32) {
         self.stream.stop(code);
     }
 
     /// Waits for the peer to end its half; bytes it sends are dropped.
-    pub async fn ended(&mut self) {
+    pub(super) async fn ended(&mut self) {
         loop {
             self.buffer.clear();
             if self.more().await.is_err() {
@@ -118,7 +121,7 @@ impl Reader {
 }
 
 /// Writes one message, in front of it its stream type if it opens the stream.
-pub async fn send<T>(
+pub(super) async fn send<T>(
     stream: &mut SendStream,
     stream_type: Option<u64>,
     codec: &Codec<T>,

@@ -288,9 +288,13 @@ mod tests {
 
     #[test]
     fn codes_are_mapped_as_the_reference_says() {
-        for (code, mapped) in
-            [(0, 0x52e4_a40f_a8db_u64), (1, 0x52e4_a40f_a8dc), (29, 0x52e4_a40f_a8f8), (30, 0x52e4_a40f_a8fa), (0x34, 0x52e4_a40f_a910)]
-        {
+        for (code, mapped) in [
+            (0, 0x52e4_a40f_a8db_u64),
+            (1, 0x52e4_a40f_a8dc),
+            (29, 0x52e4_a40f_a8f8),
+            (30, 0x52e4_a40f_a8fa),
+            (0x34, 0x52e4_a40f_a910),
+        ] {
             assert_eq!(encode(code, true).into_inner(), mapped);
             assert_eq!(encode(code, false).into_inner(), u64::from(code));
             for web in [true, false] {

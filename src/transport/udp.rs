@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use quinn::{Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, congestion, crypto::rustls::QuicServerConfig};
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, congestion, crypto::rustls::QuicServerConfig,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Bytes of the kernel's socket buffers. Halved, a burst to a thousand viewers overflows on busy machines; doubled, a

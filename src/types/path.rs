@@ -38,7 +38,8 @@ impl Path {
                 return Err(PathError::TooDeep);
             }
             let separator = usize::from(i > 0);
-            if segment.len() > Self::MAX_SEGMENT_BYTES || canonical.len() + separator + segment.len() > Self::MAX_BYTES {
+            if segment.len() > Self::MAX_SEGMENT_BYTES || canonical.len() + separator + segment.len() > Self::MAX_BYTES
+            {
                 return Err(PathError::TooLong);
             }
             if i > 0 {
@@ -71,7 +72,8 @@ impl Path {
 
     /// Whether this path is `prefix` or lies below it, on a segment boundary.
     pub fn has_prefix(&self, prefix: &Self) -> bool {
-        prefix.is_empty() || self.0.strip_prefix(&*prefix.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        prefix.is_empty()
+            || self.0.strip_prefix(&*prefix.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Everything but the last segment, and the last segment.

@@ -37,6 +37,9 @@ impl Cost {
 
     /// This route behind one more link of the given price; saturates.
     pub fn behind(self, link: u64) -> Self {
-        Self { warm: self.warm.saturating_add(link).min(Self::MAX), cold: self.cold.saturating_add(link).min(Self::MAX) }
+        Self {
+            warm: self.warm.saturating_add(link).min(Self::MAX),
+            cold: self.cold.saturating_add(link).min(Self::MAX),
+        }
     }
 }

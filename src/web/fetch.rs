@@ -84,30 +84,14 @@ async fn latest(interest: Interest, frame: Option<u64>) -> Result<GroupBody, Pro
 
 /// A group from the cache, or from its source.
 async fn numbered(view: &View, interest: Interest, sequence: u64, frame: Option<u64>) -> Result<GroupBody, Problem> {
-    let (cached, next) = interest.look(|log| {
-        // An answer to somebody who left before it came.
-        log.take_missing(sequence);
-        log.touch(sequence);
-        (log.find(sequence).is_some_and(|(_, group)| !is_cut(group)), log.next())
-    });
-    // The source is asked for a copy of a group that was cut short: what counts is what arrives from here on.
-    let from = if cached { 0 } else { next };
-    if !cached && !view.fetch(&interest, sequence, Preferences::default().priority) {
-        return Err(NO_GROUP);
-    }
+    let fetched = timeout(PATIENCE, view.fetch(&interest, sequence, Preferences::default().priority));
+    let ordinal = fetched.await.map_err(|_| LATE)?.map_err(|code| failed(code, NO_GROUP))?;
     let mut reader = interest.reader();
     let started = timeout(
         PATIENCE,
-        reader.wait(|log| {
-            if let Some((ordinal, group)) = log.find(sequence).filter(|(ordinal, _)| *ordinal >= from) {
-                return body::start(ordinal, group, frame);
-            }
-            match (log.take_missing(sequence), log.closed()) {
-                (Some(code), _) => Some(Err(failed(code, NO_GROUP))),
-                (None, Some(how @ Closed::Failed(_))) => Some(Err(ended(how, NO_GROUP))),
-                // A track that has ended may still have the group.
-                (None, _) => cached.then_some(Err(NO_GROUP)),
-            }
+        reader.wait(|log| match log.group(ordinal) {
+            Some(group) => body::start(ordinal, group, frame),
+            None => Some(Err(NO_GROUP)),
         }),
     );
     let start = started.await.map_err(|_| LATE)??;

@@ -45,11 +45,7 @@ impl Route {
     /// Orders two routes to `path`; the lesser is better.
     pub fn rank(&self, other: &Self, path: &Path) -> Ordering {
         let by_hash = || {
-            if self.learned && other.learned {
-                self.hash(path).cmp(&other.hash(path))
-            } else {
-                Ordering::Equal
-            }
+            if self.learned && other.learned { self.hash(path).cmp(&other.hash(path)) } else { Ordering::Equal }
         };
         (self.hops.is_anonymous().cmp(&other.hops.is_anonymous()))
             .then(self.cost.warm.cmp(&other.cost.warm))
@@ -71,7 +67,7 @@ impl Route {
 }
 
 /// The best of `routes` that does not lead back to the asker.
-pub fn best<'a>(routes: &'a [Route], path: &Path, asker: Option<Asker>) -> Option<&'a Route> {
+pub(super) fn best<'a>(routes: &'a [Route], path: &Path, asker: Option<Asker>) -> Option<&'a Route> {
     let usable = routes.iter().filter(|route| asker.is_none_or(|asker| !route.leads_back_to(asker)));
     usable.min_by(|a, b| a.rank(b, path))
 }

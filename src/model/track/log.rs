@@ -59,8 +59,17 @@ pub struct Log {
     end: Option<u64>,
     closed: Option<Closed>,
     bytes: usize,
-    /// Why groups could not be fetched, until they are asked for again.
-    missing: BTreeMap<u64, u32>,
+    /// Groups asked for by number that are not there.
+    fetches: BTreeMap<u64, Fetching>,
+}
+
+/// What has become of a request for one group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fetching {
+    /// The source has been asked.
+    Asked,
+    /// It has not got the group, with a stream code.
+    Missing(u32),
 }
 
 impl Log {
@@ -68,8 +77,8 @@ impl Log {
     pub const GROUP_FRAMES: usize = 8192;
     /// The most bytes of one group.
     pub const GROUP_BYTES: usize = 32 << 20;
-    /// Refusals kept for fetchers that may have left meanwhile; one whose refusal is dropped waits for its deadline.
-    const MISSING: usize = 1024;
+    /// How many answers to fetches are kept for those who wait for them.
+    const FETCHES: usize = 256;
 
     pub(super) fn new(limits: Limits) -> Self {
         Self {
@@ -84,7 +93,7 @@ impl Log {
             end: None,
             closed: None,
             bytes: 0,
-            missing: BTreeMap::new(),
+            fetches: BTreeMap::new(),
         }
     }
 
@@ -143,10 +152,11 @@ impl Log {
                 let newest = self.latest.and_then(|latest| self.find(latest)).map(|(_, group)| group);
                 let max_age = match (preferences.max_age, self.info) {
                     (Some(age), Some(info)) => age.min(info.max_age),
-                    (age, info) => age.or(info.map(|info| info.max_age)).unwrap_or(Duration::MAX),
+                    (age, info) => age.or_else(|| info.map(|info| info.max_age)).unwrap_or(Duration::MAX),
                 };
                 let fresh = |group: &Group| newest.is_none_or(|newest| self.behind(group, newest) <= max_age);
-                let oldest = self.by_sequence.range(floor..).find(|(_, ordinal)| self.group(**ordinal).is_some_and(fresh));
+                let oldest =
+                    self.by_sequence.range(floor..).find(|(_, ordinal)| self.group(**ordinal).is_some_and(fresh));
                 oldest.map_or(floor, |(sequence, _)| *sequence)
             }
         }
@@ -164,9 +174,12 @@ impl Log {
         }
     }
 
-    /// Why a group could not be fetched; forgets it, so that the next to ask tries again.
-    pub fn take_missing(&mut self, sequence: u64) -> Option<u32> {
-        self.missing.remove(&sequence)
+    /// Why a group that was asked for by number will not come.
+    pub fn missing(&self, sequence: u64) -> Option<u32> {
+        match self.fetches.get(&sequence) {
+            Some(Fetching::Missing(code)) => Some(*code),
+            Some(Fetching::Asked) | None => None,
+        }
     }
 
     /// Keeps a fetched group longer.
@@ -181,7 +194,18 @@ impl Log {
         if self.closed.is_none() {
             self.end = None; // the new source tells its own
         }
+        // Nobody answers any more what the source before was asked.
+        for fetch in self.fetches.values_mut() {
+            if *fetch == Fetching::Asked {
+                *fetch = Fetching::Missing(code::SESSION_CLOSED);
+            }
+        }
         self.sources.attach(publisher)
+    }
+
+    /// Notes that a group is asked for; whether the source must be.
+    pub(super) fn ask(&mut self, sequence: u64) -> bool {
+        self.fetches.insert(sequence, Fetching::Asked) != Some(Fetching::Asked)
     }
 
     /// Whether `source` may speak for the track.
@@ -212,10 +236,10 @@ impl Log {
     }
 
     pub(super) fn set_missing(&mut self, sequence: u64, code: u32) {
-        self.missing.insert(sequence, code);
-        if self.missing.len() > Self::MISSING {
-            self.missing.pop_first();
+        if self.fetches.len() >= Self::FETCHES {
+            self.fetches.retain(|_, fetch| *fetch == Fetching::Asked);
         }
+        self.fetches.insert(sequence, Fetching::Missing(code));
     }
 
     /// The track ends. Groups still open stay with their writers.
@@ -265,7 +289,7 @@ impl Log {
         self.next += 1;
         self.groups.insert(ordinal, Group::new(sequence, source));
         self.by_sequence.insert(sequence, ordinal);
-        self.missing.remove(&sequence);
+        self.fetches.remove(&sequence);
         self.expire();
         Ok(ordinal)
     }

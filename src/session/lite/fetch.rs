@@ -10,7 +10,7 @@ use crate::{
     model::{
         group::{Cursor, State},
         origin,
-        track::{Closed, Interest},
+        track::Interest,
     },
     session::{Bi, Shared, egress::Headers, ingest, lite::subscribe, typed},
     transport::SendStream,
@@ -31,8 +31,8 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
         Err(refusal) => return send.reset(refusal.code()),
     };
     let work = async {
-        match timeout(DEADLINE, find(session, &interest, &request)).await {
-            Ok(Ok(())) => frames(session, &interest, &request, &mut send).await,
+        match timeout(DEADLINE, session.view.fetch(&interest, request.group, request.priority)).await {
+            Ok(Ok(ordinal)) => frames(session, &interest, ordinal, request.frames, &mut send).await,
             Ok(Err(code)) => send.reset(code),
             Err(_) => send.reset(code::TIMEOUT),
         }
@@ -43,39 +43,12 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     }
 }
 
-/// Waits until the group is in the cache.
-async fn find(session: &Shared, interest: &Interest, request: &Fetch) -> Result<(), u32> {
-    let sequence = request.group;
-    let cached = interest.look(|log| {
-        log.take_missing(sequence);
-        log.touch(sequence);
-        log.find(sequence).is_some_and(|(_, group)| !matches!(group.state(), State::Aborted(_)))
-    });
-    if cached {
-        return Ok(());
-    }
-    if !session.view.fetch(interest, sequence, request.priority) {
-        return Err(code::NOT_FOUND);
-    }
-    let mut reader = interest.reader();
-    reader
-        .wait(|log| match (log.take_missing(sequence), log.closed(), log.find(sequence)) {
-            (_, _, Some(_)) => Some(Ok(())),
-            (Some(code), ..) | (_, Some(Closed::Failed(code)), _) => Some(Err(code)),
-            _ => None,
-        })
-        .await
-}
-
-async fn frames(session: &Shared, interest: &Interest, request: &Fetch, send: &mut SendStream) {
-    let FrameRange { start, end } = request.frames;
+async fn frames(session: &Shared, interest: &Interest, ordinal: u64, frames: FrameRange, send: &mut SendStream) {
+    let FrameRange { start, end } = frames;
     let mut headers = Headers::new(session.dialect.framing);
     let (mut cursor, mut previous) = (Cursor::at_frame(start), 0);
     let mut pending: Vec<Bytes> = Vec::new();
     let mut reader = interest.reader();
-    let Some(ordinal) = interest.look(|log| log.find(request.group).map(|(ordinal, _)| ordinal)) else {
-        return send.reset(code::EVICTED);
-    };
     loop {
         let state = reader.wait(|log| {
             let Some(group) = log.group(ordinal) else { return Some(State::Aborted(code::EVICTED)) };

@@ -448,18 +448,23 @@ fn a_failed_track_cuts_open_groups_and_takes_no_more() {
 }
 
 #[test]
-fn refusals_are_told_once_and_bounded() {
+fn refused_fetches_are_told_to_everybody_and_bounded() {
     let mut w = World::new();
+    assert!(w.log.ask(3) && !w.log.ask(3), "the source is asked once");
     w.log.set_missing(3, code::NOT_FOUND);
-    assert_eq!((w.log.take_missing(3), w.log.take_missing(3)), (Some(code::NOT_FOUND), None));
-    w.log.set_missing(3, code::NOT_FOUND);
-    w.begin(3).unwrap();
-    assert_eq!(w.log.take_missing(3), None, "it came after all");
+    assert_eq!((w.log.missing(3), w.log.missing(3)), (Some(code::NOT_FOUND), Some(code::NOT_FOUND)));
+    assert!(w.log.ask(3), "whoever comes later asks anew");
+    assert_eq!(w.log.missing(3), None);
+    w.log.attach(None);
+    assert_eq!(w.log.missing(3), Some(code::SESSION_CLOSED), "nobody answers any more");
+    w.log.set_missing(7, code::NOT_FOUND);
+    w.begin(7).unwrap();
+    assert_eq!(w.log.missing(7), None, "it came after all");
     for sequence in 0..5000 {
         w.log.set_missing(sequence, code::NOT_FOUND);
     }
-    assert_eq!(w.log.missing.len(), Log::MISSING);
-    assert_eq!(w.log.take_missing(4999), Some(code::NOT_FOUND));
+    assert!(w.log.fetches.len() <= Log::FETCHES);
+    assert_eq!(w.log.missing(4999), Some(code::NOT_FOUND));
 }
 
 #[tokio::test(start_paused = true)]
@@ -569,10 +574,24 @@ impl Naive {
 enum Op {
     Attach(Option<HopId>),
     /// By the source `back` before the current one.
-    Begin { back: u64, sequence: u64, fetched: bool },
-    Append { group: prop::sample::Index, payload: Vec<u8>, split: bool },
-    Finish { group: prop::sample::Index, cut: bool },
-    Evict { group: prop::sample::Index, last_resort: bool },
+    Begin {
+        back: u64,
+        sequence: u64,
+        fetched: bool,
+    },
+    Append {
+        group: prop::sample::Index,
+        payload: Vec<u8>,
+        split: bool,
+    },
+    Finish {
+        group: prop::sample::Index,
+        cut: bool,
+    },
+    Evict {
+        group: prop::sample::Index,
+        last_resort: bool,
+    },
     Read,
 }
 

@@ -92,15 +92,7 @@ struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
-        Self {
-            session,
-            prefix,
-            publisher,
-            live: HashMap::new(),
-            by_id: HashMap::new(),
-            next_id: 0,
-            peer: HopId::NONE,
-        }
+        Self { session, prefix, publisher, live: HashMap::new(), by_id: HashMap::new(), next_id: 0, peer: HopId::NONE }
     }
 
     async fn run(&mut self, session: &Shared, mut reader: typed::Reader) -> Outcome {

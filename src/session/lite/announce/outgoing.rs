@@ -123,7 +123,7 @@ mod tests {
             outgoing.change(Change { suffix, advert, renewed: Renewed(renewed) }, &mut out);
         }
         let (bytes, mut at, mut told) = (out.into_bytes(), 0, Vec::new());
-        let mut varint = |at: &mut usize| {
+        let varint = |at: &mut usize| {
             let (value, size) = integer::get(&bytes[*at..]).unwrap();
             *at += size;
             value

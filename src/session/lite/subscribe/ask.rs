@@ -48,7 +48,8 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             let producer = Arc::new(producer);
             let path = producer.track().broadcast.strip_prefix(session.view.root());
             let (Some(path), Some(tracks)) = (path, tracks) else { return Ok(()) };
-            let feed = Feed { session: &session, path, producer: producer.clone(), id: session.next_id.fetch_add(1, Relaxed) };
+            let feed =
+                Feed { session: &session, path, producer: producer.clone(), id: session.next_id.fetch_add(1, Relaxed) };
             session.feeds().insert(feed.id, producer.clone());
             match feed.run(&tracks).await {
                 End::Finished => producer.finish(),
@@ -248,7 +249,9 @@ impl Replies {
                 }
                 Ok(Reply::Ok { .. } | Reply::Start(_) | Reply::Drop { .. }) => {}
                 // moq-lite "Replies": on 05+ an end without SUBSCRIBE_END is not an end.
-                Err(typed::Error::Ended) if dialect.implicit_accept && self.end.is_none() => return Err(code::CANCELLED),
+                Err(typed::Error::Ended) if dialect.implicit_accept && self.end.is_none() => {
+                    return Err(code::CANCELLED);
+                }
                 Err(typed::Error::Ended) => return Ok(()),
                 Err(error) => return Err(refusal(error)),
             }
