@@ -361,12 +361,7 @@ pub struct Tracks(Arc<Origin>);
 impl Tracks {
     /// Forgets a track that nobody wants any more, unless somebody has come since. Dropping its producer ends it.
     pub fn retire(&self, track: &Arc<Track>) -> bool {
-        retire(&self.0, track, Unwanted(true))
-    }
-
-    /// Forgets a track that has ended, so that the next viewer asks anew.
-    pub fn forget(&self, track: &Arc<Track>) {
-        retire(&self.0, track, Unwanted(false));
+        retire(&self.0, track)
     }
 }
 
@@ -378,10 +373,6 @@ enum Leaving {
     /// Its session is gone.
     Lost,
 }
-
-/// Only if nobody holds an interest.
-#[derive(Clone, Copy)]
-struct Unwanted(bool);
 
 fn withdraw(origin: &Origin, session: SessionId, path: &Path, leaving: Leaving) {
     let mut tree = origin.tree();
@@ -396,9 +387,9 @@ fn withdraw(origin: &Origin, session: SessionId, path: &Path, leaving: Leaving) 
     }
 }
 
-fn retire(origin: &Origin, track: &Arc<Track>, only: Unwanted) -> bool {
+fn retire(origin: &Origin, track: &Arc<Track>) -> bool {
     let mut tree = origin.tree();
-    if only.0 && !track.is_unwanted() {
+    if !track.is_unwanted() {
         return false;
     }
     tree.remove(track);

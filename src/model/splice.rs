@@ -16,11 +16,12 @@ use crate::types::HopId;
 #[derive(Default, Debug)]
 pub(super) struct Sources {
     current: u64,
+    /// Who publishes over the current source.
     publisher: Option<HopId>,
-    /// Still writing until the current one's first group arrives.
-    previous: Option<u64>,
-    /// The current source is another publisher than the one whose groups are cached, and has sent nothing yet.
-    stranger: bool,
+    /// The source that wrote last, and its publisher; `None` before the first group.
+    wrote: Option<(u64, Option<HopId>)>,
+    /// Whether the one that wrote last may go on until the current one's first group.
+    lingers: bool,
 }
 
 /// What a new group does to the track.
@@ -39,12 +40,8 @@ pub(super) enum Arrival {
 impl Sources {
     /// A new source, of the publisher that the route's first hop names, if it does.
     pub(super) fn attach(&mut self, publisher: Option<HopId>) -> u64 {
-        let same = self.publisher.zip(publisher).is_some_and(|(old, new)| old.is(new));
-        if self.current > 0 {
-            self.previous = Some(self.current);
-            self.stranger |= !same;
-        }
         self.publisher = publisher;
+        self.lingers = true;
         self.current += 1;
         self.current
     }
@@ -54,27 +51,42 @@ impl Sources {
         self.current == source
     }
 
-    /// Whether a group of this source would be the first of another publisher.
-    pub(super) const fn is_stranger(&self, source: u64) -> bool {
-        self.stranger && self.current == source
+    /// Whether this source may write: it is the newest, or the one that wrote last while the newest has sent nothing.
+    pub(super) fn may_write(&self, source: u64) -> bool {
+        self.current == source || (self.lingers && self.wrote.is_some_and(|(last, _)| last == source))
+    }
+
+    /// Whether a group of this source would be the first of another publisher than the one whose groups are cached.
+    pub(super) fn is_stranger(&self, source: u64) -> bool {
+        let other = |(last, publisher): (u64, Option<HopId>)| {
+            last != source && !publisher.zip(self.publisher).is_some_and(|(old, new)| old.is(new))
+        };
+        self.current == source && self.wrote.is_some_and(other)
     }
 
     /// A group that is not cached arrives from a source, while `latest` is the highest so far.
     pub(super) fn arrive(&mut self, source: u64, sequence: u64, latest: Option<u64>) -> Arrival {
         if source != self.current {
-            return if self.previous == Some(source) { Arrival::Continues } else { Arrival::Refused };
+            return if self.may_write(source) { Arrival::Continues } else { Arrival::Refused };
         }
-        self.previous = None;
-        match (std::mem::take(&mut self.stranger), latest) {
+        let stranger = self.is_stranger(source);
+        self.wrote = Some((source, self.publisher));
+        self.lingers = false;
+        match (stranger, latest) {
             (false, _) => Arrival::Continues,
             (true, Some(latest)) if sequence <= latest => Arrival::Replaces,
             (true, _) => Arrival::TakesOver,
         }
     }
 
+    /// A group of the current source was fetched: from now on, the cache is its publisher's.
+    pub(super) fn fetched(&mut self) {
+        self.wrote.get_or_insert((self.current, self.publisher));
+    }
+
     /// The one before may not go on until the current one's first group.
-    pub(super) fn exclude_previous(&mut self) {
-        self.previous = None;
+    pub(super) const fn exclude_previous(&mut self) {
+        self.lingers = false;
     }
 }
 
@@ -125,5 +137,18 @@ mod tests {
         sources.attach(B);
         let three = sources.attach(B);
         assert_eq!(sources.arrive(three, 2, Some(5)), Arrival::Replaces);
+    }
+
+    #[test]
+    fn a_publisher_whose_rival_never_sent_goes_on() {
+        let mut sources = Sources::default();
+        let one = sources.attach(A);
+        sources.arrive(one, 5, None);
+        let rival = sources.attach(B);
+        assert!(sources.may_write(one) && sources.may_write(rival));
+        let again = sources.attach(A);
+        assert!(sources.may_write(one) && !sources.may_write(rival));
+        assert_eq!(sources.arrive(again, 5, Some(5)), Arrival::Continues);
+        assert!(!sources.may_write(one));
     }
 }

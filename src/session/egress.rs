@@ -78,8 +78,10 @@ struct Joined {
     next: u64,
     /// The first group is announced to the peer.
     started: bool,
-    /// Arrivals outside of the subscription's range, held for an update that widens it.
+    /// Arrivals outside of the subscription's range, held for an update that moves it.
     held: Vec<u64>,
+    /// There was such an update.
+    reconsider: bool,
 }
 
 /// A group on its way.
@@ -157,25 +159,11 @@ impl Serving {
         let moved = preferences.start != self.preferences.start;
         self.preferences = preferences;
         let Some(joined) = &mut self.joined else { return };
-        self.subscription.track().look(|log| {
-            // Lowering the start reopens older cached groups; raising it takes nothing back.
-            let floor = if moved { log.floor(&self.preferences).min(joined.floor) } else { joined.floor };
-            let reopened = log.arrivals(0).filter(|(_, group)| (floor..joined.floor).contains(&group.sequence));
-            joined.held.extend(reopened.map(|(ordinal, _)| ordinal));
-            joined.floor = floor;
-            let wanted = |ordinal: &u64| {
-                log.group(*ordinal).filter(|group| self.preferences.end.is_none_or(|end| group.sequence <= end))
-            };
-            let (open, held): (Vec<_>, Vec<_>) = joined.held.iter().partition(|ordinal| wanted(ordinal).is_some());
-            joined.held = held;
-            joined.held.retain(|ordinal| log.group(*ordinal).is_some());
-            for ordinal in open {
-                if let Some(group) = log.group(ordinal) {
-                    let active = Active::new(ordinal, group, &self.preferences, self.id, &mut self.headers, Vec::new());
-                    self.active.push(active);
-                }
-            }
-        });
+        // Each update replaces all wishes. What has begun goes on; what is held is looked at again.
+        if moved {
+            joined.floor = self.subscription.track().look(|log| log.floor(&self.preferences));
+        }
+        joined.reconsider = true;
     }
 
     /// Takes what is new, under the log's lock.
@@ -202,7 +190,10 @@ impl Serving {
         }
         let mut first = None;
         if self.opening.is_none() {
-            for (ordinal, group) in log.arrivals(joined.next) {
+            let held =
+                if std::mem::take(&mut joined.reconsider) { std::mem::take(&mut joined.held) } else { Vec::new() };
+            let held = held.into_iter().filter_map(|ordinal| Some((ordinal, log.group(ordinal)?)));
+            for (ordinal, group) in held.chain(log.arrivals(joined.next)) {
                 let (sequence, prefs) = (group.sequence, &self.preferences);
                 if sequence < joined.floor || prefs.end.is_some_and(|end| sequence > end) {
                     joined.held.push(ordinal);
@@ -241,7 +232,8 @@ impl Serving {
             (None, None) => None,
             (Some(info), _) => {
                 let floor = log.floor(&self.preferences);
-                let joined = Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new() };
+                let joined =
+                    Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new(), reconsider: false };
                 self.joined = Some(joined);
                 Some(Event::Accepted(info))
             }

@@ -220,7 +220,9 @@ impl RecvStream {
             return Poll::Ready(Err(ReadError::Closed));
         }
         let mut read = 0;
-        while let (Some(slot), Some(chunk)) = (out.get_mut(read), pipe.chunks.pop_front()) {
+        while let Some(slot) = out.get_mut(read)
+            && let Some(chunk) = pipe.chunks.pop_front()
+        {
             pipe.buffered -= chunk.len();
             *slot = chunk;
             read += 1;

@@ -495,6 +495,57 @@ fn a_fetch_that_nobody_took_up_leaves_with_the_session() {
     assert_nothing_left(&origin);
 }
 
+fn fetches(publisher: &Publisher) -> Vec<Fetch> {
+    let taken = std::iter::from_fn(|| publisher.demand.with(Demand::pop));
+    let fetch = |request| match request {
+        Request::Fetch(fetch) => Some(fetch),
+        Request::Track(_) => None,
+    };
+    taken.filter_map(fetch).collect()
+}
+
+#[test]
+fn viewers_that_fetch_one_group_share_the_request_and_its_answer() {
+    let origin = origin();
+    let publisher = source(&origin, "a", 1, 0);
+    let viewer = view(&origin);
+    let track = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    let producer = asked(&publisher).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let ask = || Box::pin(viewer.fetch(&track, 3, 0));
+    let mut both = [ask(), ask()];
+    assert!(both.iter_mut().all(|fetch| fetch.as_mut().poll(&mut cx).is_pending()));
+    assert_eq!(fetches(&publisher).len(), 1);
+    producer.missing(3, code::NOT_FOUND);
+    assert_eq!(both.each_mut().map(|fetch| fetch.as_mut().poll(&mut cx)), [Poll::Ready(Err(code::NOT_FOUND)); 2]);
+    let mut again = ask();
+    assert!(again.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(fetches(&publisher).len(), 1, "it may be there by now");
+    producer.fetched(3).unwrap().finish();
+    assert_eq!(again.as_mut().poll(&mut cx), Poll::Ready(Ok(0)));
+    assert_eq!(ask().as_mut().poll(&mut cx), Poll::Ready(Ok(0)), "from the cache");
+    assert!(fetches(&publisher).is_empty());
+}
+
+#[test]
+fn a_fetch_does_not_wait_for_a_source_that_is_lost() {
+    let origin = origin();
+    let first = source(&origin, "a", 1, 0);
+    let standby = source(&origin, "a", 2, 5);
+    let viewer = view(&origin);
+    let track = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    let producer = asked(&first).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut fetch = Box::pin(viewer.fetch(&track, 3, 0));
+    assert!(fetch.as_mut().poll(&mut cx).is_pending());
+    drop((first, producer));
+    assert_eq!(fetch.as_mut().poll(&mut cx), Poll::Ready(Err(code::SESSION_CLOSED)));
+    let _new = asked(&standby).unwrap();
+    let mut again = Box::pin(viewer.fetch(&track, 3, 0));
+    assert!(again.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(fetches(&standby).len(), 1, "the standby is asked for it");
+}
+
 #[test]
 fn memory_returns_with_the_last_handle() {
     let origin = origin();

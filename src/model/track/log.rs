@@ -218,6 +218,11 @@ impl Log {
         !self.sources.is_current(source)
     }
 
+    /// Whether a source has nothing more to say: a newer one writes.
+    pub(super) fn is_done(&self, source: u64) -> bool {
+        self.closed.is_some() || !self.sources.may_write(source)
+    }
+
     /// The source tells the track's constants. Another time scale makes it another track.
     pub(super) fn set_info(&mut self, source: u64, info: TrackInfo) {
         if self.is_current(source) {
@@ -272,7 +277,9 @@ impl Log {
             }
             return Err(Refused::Duplicate);
         }
-        if !fetched.0 {
+        if fetched.0 {
+            self.sources.fetched();
+        } else {
             let highest = self.latest.max(cached.map(|_| sequence));
             match self.sources.arrive(source, sequence, highest) {
                 Arrival::Refused => return Err(Refused::Replaced),

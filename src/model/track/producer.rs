@@ -56,6 +56,12 @@ impl Producer {
         wanted.source == self.source
     }
 
+    /// Waits until the source that took its place has sent something, so that this one may leave without a gap.
+    pub async fn outlasted(&self) {
+        let mut reader = self.track.reader();
+        reader.wait(|log| log.is_done(self.source).then_some(())).await;
+    }
+
     /// Tells the track's constants.
     pub fn info(&self, info: TrackInfo) {
         self.feed.log.update(|log| log.set_info(self.feed.source, info));

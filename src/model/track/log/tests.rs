@@ -455,7 +455,7 @@ fn refused_fetches_are_told_to_everybody_and_bounded() {
     assert_eq!((w.log.missing(3), w.log.missing(3)), (Some(code::NOT_FOUND), Some(code::NOT_FOUND)));
     assert!(w.log.ask(3), "whoever comes later asks anew");
     assert_eq!(w.log.missing(3), None);
-    w.log.attach(None);
+    w.source = w.log.attach(None);
     assert_eq!(w.log.missing(3), Some(code::SESSION_CLOSED), "nobody answers any more");
     w.log.set_missing(7, code::NOT_FOUND);
     w.begin(7).unwrap();
@@ -493,8 +493,10 @@ struct Naive {
     epoch: u64,
     current: u64,
     publisher: Option<HopId>,
-    previous: Option<u64>,
-    stranger: bool,
+    /// Whose groups these are: the source that wrote last and its publisher.
+    wrote: Option<(u64, Option<HopId>)>,
+    /// It may go on until the current one writes.
+    lingers: bool,
 }
 
 struct NaiveGroup {
@@ -508,11 +510,8 @@ struct NaiveGroup {
 
 impl Naive {
     fn attach(&mut self, publisher: Option<HopId>) {
-        if self.current > 0 {
-            self.previous = Some(self.current);
-            self.stranger |= publisher.is_none() || publisher != self.publisher;
-        }
         self.publisher = publisher;
+        self.lingers = true;
         self.current += 1;
     }
 
@@ -526,7 +525,10 @@ impl Naive {
 
     fn begin(&mut self, source: u64, sequence: u64, fetched: bool, most: usize) -> Result<(), Refused> {
         let current = source == self.current;
-        let stranger = current && self.stranger;
+        let other = |(last, publisher): (u64, Option<HopId>)| {
+            last != source && (publisher.is_none() || publisher != self.publisher)
+        };
+        let stranger = current && self.wrote.is_some_and(other);
         if fetched && (!current || stranger) {
             return Err(Refused::Replaced);
         }
@@ -538,7 +540,7 @@ impl Naive {
             }
             return Err(Refused::Duplicate);
         }
-        if !fetched && !current && self.previous != Some(source) {
+        if !fetched && !current && !(self.lingers && self.wrote.is_some_and(|(last, _)| last == source)) {
             return Err(Refused::Replaced);
         }
         if stranger {
@@ -556,8 +558,10 @@ impl Naive {
         if !fetched {
             self.latest = self.latest.max(Some(sequence));
             if current {
-                (self.previous, self.stranger) = (None, false);
+                (self.wrote, self.lingers) = (Some((source, self.publisher)), false);
             }
+        } else if self.wrote.is_none() {
+            self.wrote = Some((source, self.publisher));
         }
         let (bytes, payload) = (Vec::new(), Vec::new());
         self.groups.push(NaiveGroup { sequence, source, state: State::Open, cached: true, bytes, payload });

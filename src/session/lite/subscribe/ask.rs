@@ -21,7 +21,7 @@ use crate::{
         watch::Reader,
     },
     session::{Outcome, Shared, lite::fetch, typed},
-    transport::ReadError,
+    transport::{ReadError, WriteError},
     types::{Path, Preferences, TrackInfo, code},
     wire::lite::{
         stream,
@@ -54,10 +54,9 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             match feed.run(&tracks).await {
                 End::Finished => producer.finish(),
                 End::Failed(code) => producer.abort(code),
+                // The session is ending: its routes go first, so that a standby can take the track over.
+                End::Lost => std::future::pending().await,
                 End::Unwanted | End::Replaced => {}
-            }
-            if !producer.is_replaced() {
-                tracks.forget(producer.track());
             }
         }
     }
@@ -70,6 +69,8 @@ enum End {
     Finished,
     /// It refused or broke off, with a stream code.
     Failed(u32),
+    /// Its connection is gone.
+    Lost,
     /// No viewer is left.
     Unwanted,
     /// Another source feeds the track now.
@@ -94,7 +95,7 @@ impl Feed<'_> {
     async fn run(&self, tracks: &Tracks) -> End {
         match self.info().await {
             Ok(info) => self.producer.info(info),
-            Err(code) => return End::Failed(code),
+            Err(end) => return end,
         }
         let mut wanted = self.producer.wanted();
         let mut leave_at = None;
@@ -118,33 +119,34 @@ impl Feed<'_> {
     }
 
     /// TRACK, where the dialect has it.
-    async fn info(&self) -> Result<TrackInfo, u32> {
+    async fn info(&self) -> Result<TrackInfo, End> {
         let Some(codecs) = &self.session.dialect.track else { return Ok(TrackInfo::ASSUMED) };
         let ask = async {
-            let (mut send, recv) = self.session.conn.open_bi().await.map_err(|_| code::SESSION_CLOSED)?;
+            let (mut send, recv) = self.session.conn.open_bi().await.map_err(|_| End::Lost)?;
             let request = track::Request { broadcast: self.path.clone(), track: self.producer.track().name.clone() };
             let sent = typed::send(&mut send, Some(stream::TRACK), &codecs.request, &request).await;
-            sent.map_err(|_| code::SESSION_CLOSED)?;
+            sent.map_err(end_of_write)?;
             // Our half stays open until the answer is there: peers take its end for a cancellation.
-            let info = typed::Reader::new(recv).message(&codecs.info, typed::MAX_MESSAGE).await.map_err(refusal)?;
+            let info = typed::Reader::new(recv).message(&codecs.info, typed::MAX_MESSAGE).await.map_err(end_of_read)?;
             send.finish();
             Ok(info)
         };
-        timeout(DEADLINE, ask).await.unwrap_or(Err(code::TIMEOUT))
+        timeout(DEADLINE, ask).await.unwrap_or(Err(End::Failed(code::TIMEOUT)))
     }
 
     async fn follow(&self, tracks: &Tracks, mut wish: Preferences, mut wanted: Reader<Wanted>) -> End {
         let session = self.session;
         session.conn.allow_uni(session.limits.publisher_uni);
-        let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Failed(code::SESSION_CLOSED) };
+        let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Lost };
         let subscribe = Subscribe {
             id: self.id,
             broadcast: self.path.clone(),
             track: self.producer.track().name.clone(),
             preferences: wish.clone(),
         };
-        if typed::send(&mut send, Some(stream::SUBSCRIBE), &session.dialect.subscribe, &subscribe).await.is_err() {
-            return End::Failed(code::SESSION_CLOSED);
+        let sent = typed::send(&mut send, Some(stream::SUBSCRIBE), &session.dialect.subscribe, &subscribe).await;
+        if let Err(error) = sent {
+            return end_of_write(error);
         }
         let mut replies = Replies { reader: typed::Reader::new(recv), end: None };
         let mut leave_at: Option<Instant> = None;
@@ -153,7 +155,7 @@ impl Feed<'_> {
                 end = replies.end(self) => {
                     return match end {
                         Ok(()) => { self.rest(replies.end).await; End::Finished }
-                        Err(code) => End::Failed(code),
+                        Err(end) => end,
                     };
                 }
                 change = self.change(&mut wanted, Some(&wish), leave_at) => match change {
@@ -161,16 +163,21 @@ impl Feed<'_> {
                         leave_at = None;
                         if session.dialect.send_updates {
                             let codec = &session.dialect.subscribe_update;
-                            if typed::send(&mut send, None, codec, &new).await.is_err() {
-                                return End::Failed(code::SESSION_CLOSED);
+                            if let Err(error) = typed::send(&mut send, None, codec, &new).await {
+                                return end_of_write(error);
                             }
                         }
                         wish = new;
                     }
                     Change::Back => leave_at = None,
                     Change::Nobody => leave_at = Some(Instant::now() + LINGER),
-                    // The end of our half is a clean unsubscribe: the peer cancels what is in flight.
                     Change::Replaced => {
+                        tokio::select! {
+                            () = self.producer.outlasted() => {}
+                            () = nobody(&mut wanted) => {}
+                            _ = replies.end(self) => {}
+                        }
+                        // The end of our half is a clean unsubscribe: the peer cancels what is in flight.
                         send.finish();
                         return End::Replaced;
                     }
@@ -224,6 +231,10 @@ enum Change {
     Replaced,
 }
 
+async fn nobody(wanted: &mut Reader<Wanted>) {
+    wanted.wait(|wanted| wanted.is_unwanted().then_some(())).await;
+}
+
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
@@ -238,8 +249,8 @@ struct Replies {
 }
 
 impl Replies {
-    /// Reads until the publisher ends its half. An error is the code to fail the track with.
-    async fn end(&mut self, feed: &Feed<'_>) -> Result<(), u32> {
+    /// Reads until the publisher ends its half, cleanly or not.
+    async fn end(&mut self, feed: &Feed<'_>) -> Result<(), End> {
         let dialect = feed.session.dialect;
         loop {
             match self.reader.message(&dialect.subscribe_reply, typed::MAX_MESSAGE).await {
@@ -250,12 +261,23 @@ impl Replies {
                 Ok(Reply::Ok { .. } | Reply::Start(_) | Reply::Drop { .. }) => {}
                 // moq-lite "Replies": on 05+ an end without SUBSCRIBE_END is not an end.
                 Err(typed::Error::Ended) if dialect.implicit_accept && self.end.is_none() => {
-                    return Err(code::CANCELLED);
+                    return Err(End::Failed(code::CANCELLED));
                 }
                 Err(typed::Error::Ended) => return Ok(()),
-                Err(error) => return Err(refusal(error)),
+                Err(error) => return Err(end_of_read(error)),
             }
         }
+    }
+}
+
+fn end_of_read(error: typed::Error) -> End {
+    if error == typed::Error::Stream(ReadError::Closed) { End::Lost } else { End::Failed(refusal(error)) }
+}
+
+fn end_of_write(error: WriteError) -> End {
+    match error {
+        WriteError::Stopped(code) => End::Failed(code),
+        WriteError::Closed => End::Lost,
     }
 }
 
