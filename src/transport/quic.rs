@@ -1,8 +1,10 @@
 //! Raw QUIC and WebTransport, both behind a `web_transport_quinn::Session`.
 //!
 //! Group streams are opened on the QUIC connection itself: the session would write its header alone and at top
-//! priority. On WebTransport the header is then the first chunk of the first write, and stream codes are mapped to
-//! HTTP/3 here (draft-ietf-webtrans-http3, "session error codes").
+//! priority. On WebTransport the header is then the first chunk of the first write.
+//!
+//! Stream codes are sent in HTTP/3's range (draft-ietf-webtrans-http3, "session error codes") on raw QUIC too: most
+//! published raw clients read no others, and those that read plain ones read both.
 
 use std::{
     net::SocketAddr,
@@ -178,7 +180,7 @@ impl SendStream {
 
     pub(super) fn reset(&mut self, code: u32) {
         match self {
-            Self::Quic { stream, web, .. } => drop(stream.reset(encode(code, *web))),
+            Self::Quic { stream, .. } => drop(stream.reset(encode(code))),
             Self::Web(stream) => drop(stream.reset(code)),
         }
     }
@@ -231,18 +233,17 @@ impl RecvStream {
 
     pub(super) fn stop(&mut self, code: u32) {
         match self {
-            Self::Raw(stream) => drop(stream.stop(encode(code, false))),
+            Self::Raw(stream) => drop(stream.stop(encode(code))),
             Self::Web(stream) => drop(stream.stop(code)),
         }
     }
 }
 
-/// Stream codes are plain on raw QUIC and HTTP/3's on WebTransport.
-fn encode(code: u32, web: bool) -> VarInt {
-    if web { VarInt::from_u64(proto::error_to_http3(code)).unwrap_or(VarInt::MAX) } else { code.into() }
+fn encode(code: u32) -> VarInt {
+    VarInt::from_u64(proto::error_to_http3(code)).unwrap_or(VarInt::MAX)
 }
 
-/// Older raw peers map their codes too; the ranges do not overlap.
+/// Raw peers send mapped or plain codes; the ranges do not overlap.
 fn decode(code: VarInt, web: bool) -> u32 {
     let mapped = proto::error_from_http3(code.into_inner());
     let plain = u32::try_from(code.into_inner()).ok().filter(|_| !web);
@@ -295,8 +296,7 @@ mod tests {
             (30, 0x52e4_a40f_a8fa),
             (0x34, 0x52e4_a40f_a910),
         ] {
-            assert_eq!(encode(code, true).into_inner(), mapped);
-            assert_eq!(encode(code, false).into_inner(), u64::from(code));
+            assert_eq!(encode(code).into_inner(), mapped);
             for web in [true, false] {
                 assert_eq!(decode(VarInt::from_u64(mapped).unwrap(), web), code);
             }
