@@ -248,7 +248,9 @@ mod tests {
 
     /// A track of the test: group → charge; the highest is the newest.
     #[derive(Default)]
-    struct Holder(Mutex<BTreeMap<u64, (Arc<Charge>, Arc<()>)>>);
+    struct Holder(Mutex<BTreeMap<u64, Held>>);
+
+    type Held = (Arc<Charge>, Arc<()>);
 
     impl Evict for Holder {
         fn evict(&self, group: u64, why: Why) -> Verdict {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use quinn::Endpoint;
+use quinn::{Endpoint, crypto::rustls::QuicServerConfig};
 use tokio::{
     sync::{oneshot, watch},
     task::JoinSet,
@@ -105,8 +105,9 @@ async fn work(shared: Arc<Shared>, sockets: Vec<UdpSocket>, shutdown: watch::Rec
     let mut listeners = JoinSet::new();
     let mut endpoints = Vec::new();
     for socket in sockets {
-        let tls = shared.identity.server_config(&alpn);
-        let endpoint = tls.map_err(io::Error::other).and_then(|tls| udp::endpoint(socket, tls, IDLE_STREAMS));
+        let tls = shared.identity.server_config(&alpn).map_err(io::Error::other);
+        let tls = tls.and_then(|tls| QuicServerConfig::try_from(tls).map_err(io::Error::other));
+        let endpoint = tls.and_then(|tls| udp::endpoint(socket, tls, IDLE_STREAMS));
         match endpoint {
             Ok(endpoint) => {
                 endpoints.push(endpoint.clone());

@@ -23,15 +23,15 @@ use crate::{
         watch::Reader,
     },
     transport::{Opening, SendStream, WriteError},
-    types::{Preferences, Start, TrackInfo, code},
+    types::{Preferences, Start, code},
     wire::lite::group::Header,
 };
 
 /// What the conversation has to hear of a subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Event {
-    /// The source has accepted: these are the track's constants.
-    Accepted(TrackInfo),
+    /// The source has accepted.
+    Accepted,
     /// This is the first group that comes.
     Started(u64),
     /// Every group has been sent; the given sequence and above will never exist.
@@ -230,12 +230,12 @@ impl Serving {
             (_, Some(Closed::Failed(code))) => Some(Event::Failed(code)),
             (None, Some(Closed::Ended)) => Some(Event::Ended(0)),
             (None, None) => None,
-            (Some(info), _) => {
+            (Some(_), _) => {
                 let floor = log.floor(&self.preferences);
                 let joined =
                     Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new(), reconsider: false };
                 self.joined = Some(joined);
-                Some(Event::Accepted(info))
+                Some(Event::Accepted)
             }
         }
     }

@@ -120,7 +120,8 @@ impl Reader {
     }
 }
 
-/// Writes one message, in front of it its stream type if it opens the stream.
+/// Writes one message, in front of it its stream type if it opens the stream. A value that the dialect has no message
+/// for writes nothing.
 pub(super) async fn send<T>(
     stream: &mut SendStream,
     stream_type: Option<u64>,
@@ -132,5 +133,5 @@ pub(super) async fn send<T>(
         out.varint(stream_type);
     }
     codec.encode(message, &mut out);
-    stream.write(out.into_bytes()).await
+    if out.is_empty() { Ok(()) } else { stream.write(out.into_bytes()).await }
 }

@@ -53,9 +53,8 @@ pub fn bind_tcp(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// A QUIC endpoint on a socket, driven by the calling runtime.
-pub fn endpoint(socket: std::net::UdpSocket, tls: rustls::ServerConfig, streams: u32) -> io::Result<Endpoint> {
-    let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+pub fn endpoint(socket: std::net::UdpSocket, tls: QuicServerConfig, streams: u32) -> io::Result<Endpoint> {
+    let mut config = ServerConfig::with_crypto(Arc::new(tls));
     config.transport_config(Arc::new(transport(streams)));
     Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(quinn::TokioRuntime))
 }

@@ -77,6 +77,8 @@ impl Log {
     pub const GROUP_FRAMES: usize = 8192;
     /// The most bytes of one group.
     pub const GROUP_BYTES: usize = 32 << 20;
+    /// The most groups of one track unless configured: what a group costs beside its bytes is not charged.
+    const GROUPS: usize = 8192;
     /// How many answers to fetches are kept for those who wait for them.
     const FETCHES: usize = 256;
 
@@ -354,7 +356,7 @@ impl Log {
     fn expire(&mut self) {
         let now = Instant::now();
         let age = self.info.map_or(self.limits.duration, |info| info.max_age.min(self.limits.duration));
-        let most = self.limits.groups.unwrap_or(usize::MAX);
+        let most = self.limits.groups.unwrap_or(Self::GROUPS);
         let mut from = 0;
         while let Some((&ordinal, group)) = self.groups.range(from..).next() {
             let kept_until = group.appended.max(group.touched) + age;

@@ -1,5 +1,7 @@
 //! Real files, real handshakes, a clock that is told.
 
+#![expect(clippy::disallowed_methods, reason = "certificates live by the wall clock")]
+
 use std::{fs, path::Path, time::Duration};
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};

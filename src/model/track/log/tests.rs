@@ -540,7 +540,8 @@ impl Naive {
             }
             return Err(Refused::Duplicate);
         }
-        if !fetched && !current && !(self.lingers && self.wrote.is_some_and(|(last, _)| last == source)) {
+        let lingers = self.lingers && self.wrote.is_some_and(|(last, _)| last == source);
+        if !fetched && !current && !lingers {
             return Err(Refused::Replaced);
         }
         if stranger {

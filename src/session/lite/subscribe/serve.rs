@@ -23,8 +23,7 @@ use crate::{
         lite::request,
         typed,
     },
-    transport::SendStream,
-    types::{Preferences, TrackInfo, code},
+    types::{Preferences, code},
     wire::lite::subscribe::Reply,
 };
 
@@ -46,6 +45,7 @@ pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
             Poll::Ready(step) => Poll::Ready(step),
             Poll::Pending => egress.poll(cx).map(Step::Egress),
         });
+        // What a dialect has no message for is not said: SUBSCRIBE_OK comes once and alone, START and END are newer.
         let reply = match step.await {
             Step::Update(preferences) => {
                 egress.update(preferences);
@@ -54,44 +54,26 @@ pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
             // The end of the viewer's half is a clean unsubscribe; groups in flight are cut with the egress.
             Step::Left => return send.finish(),
             Step::Malformed => return send.reset(code::MALFORMED),
-            Step::Egress(Event::Accepted(info)) => accepted(session, &request.preferences, info),
-            Step::Egress(Event::Started(group)) => started(session, group),
-            Step::Egress(Event::Ended(end)) => {
-                // moq-lite "End of a track": the end is named before the stream ends.
-                if session.dialect.implicit_accept && reply(session, &mut send, &Reply::End(end)).await.is_err() {
-                    return;
-                }
-                return send.finish();
+            // As other relays do, it echoes the priority and leaves the rest open.
+            Step::Egress(Event::Accepted) => {
+                Reply::Ok { priority: request.preferences.priority, max_age: Duration::ZERO, start: None, end: None }
             }
+            Step::Egress(Event::Started(group)) => Reply::Start(group),
+            Step::Egress(Event::Ended(end)) => Reply::End(end),
             Step::Egress(Event::Failed(code)) => return send.reset(code),
             Step::Egress(Event::Replaced) => {
                 send.reset(code::OLD);
-                if let Some(path) = broadcast.strip_prefix(session.view.root()) {
-                    tracing::debug!(session = %session.view.session(), ?path, "another publisher's content took over");
-                }
                 return session.renewed(&broadcast);
             }
         };
-        if let Some(message) = reply
-            && self::reply(session, &mut send, &message).await.is_err()
-        {
+        if typed::send(&mut send, None, &session.dialect.subscribe_reply, &reply).await.is_err() {
             return;
         }
+        // moq-lite "End of a track": the end is named before the stream ends.
+        if matches!(reply, Reply::End(_)) {
+            return send.finish();
+        }
     }
-}
-
-/// SUBSCRIBE_OK, where there is one: once, and nothing after it.
-fn accepted(session: &Shared, asked: &Preferences, _info: TrackInfo) -> Option<Reply> {
-    let ok = Reply::Ok { priority: asked.priority, max_age: Duration::ZERO, start: None, end: None };
-    (!session.dialect.implicit_accept).then_some(ok)
-}
-
-fn started(session: &Shared, group: u64) -> Option<Reply> {
-    session.dialect.implicit_accept.then_some(Reply::Start(group))
-}
-
-async fn reply(session: &Shared, send: &mut SendStream, message: &Reply) -> Result<(), ()> {
-    typed::send(send, None, &session.dialect.subscribe_reply, message).await.map_err(|_| ())
 }
 
 /// What happens next to a subscription.
