@@ -5,7 +5,7 @@ mod connection;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
@@ -90,7 +90,7 @@ impl Relay {
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
         let Self { shared, udp, tcp, .. } = self;
         let mut tasks = JoinSet::new();
-        let worker = accept::spawn_worker(shared.clone(), udp, shutdown.clone())?;
+        let mut worker = accept::spawn_worker(shared.clone(), udp, shutdown.clone()).await?;
         for listener in tcp {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let router = web::router(web::State {
@@ -103,7 +103,10 @@ impl Relay {
         tasks.spawn(shared.identity.clone().maintain());
         tasks.spawn(sweep(shared.origin.cache().clone()));
         info!(hop = ?shared.origin.hop(), "serving");
-        stopped(shutdown).await;
+        tokio::select! {
+            () = stopped(shutdown) => {}
+            _ = &mut worker => bail!("the QUIC worker ended"),
+        }
         info!("shutting down");
         if tokio::time::timeout(GOODBYE, worker).await.is_err() {
             warn!("some sessions did not take the goodbye in time");

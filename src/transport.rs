@@ -5,6 +5,7 @@
 //! without [`SendStream::finish`] is reset, so an interruption never looks like an end.
 
 pub mod config;
+pub mod incoming;
 pub mod memory;
 pub mod quic;
 pub mod tls;
@@ -20,6 +21,7 @@ use std::{
 use bytes::Bytes;
 
 pub use config::Config;
+pub use incoming::{Greeting, Incoming, Listener};
 
 /// An established connection, ready for streams. Cheap to clone; it lives until [`Connection::close`] or the peer ends.
 #[derive(Clone, Debug)]

@@ -1,25 +1,23 @@
 //! Sockets, and from each a stream of connections to tasks on their own worker.
 
 use std::{
-    future::Future,
     io,
     net::{SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
 };
 
 use anyhow::{Context, Result, anyhow};
-use quinn::{Endpoint, crypto::rustls::QuicServerConfig};
 use tokio::{
     sync::{oneshot, watch},
     task::JoinSet,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Shared, connection, stopped};
 use crate::{
     config::Config,
     session::IDLE_STREAMS,
-    transport::{config, udp},
+    transport::{Listener, config, incoming::HTTP3, udp},
     web::config::Listen,
     wire::{Dialect, lite::close},
 };
@@ -83,52 +81,56 @@ fn bind_both(address: SocketAddr, tcp: bool) -> io::Result<(UdpSocket, Option<Tc
     }
 }
 
-/// Starts the QUIC worker on a thread and runtime of its own. The future ends when its sessions are over.
-pub(super) fn spawn_worker(
+/// Starts the QUIC worker on a thread and runtime of its own. The receiver ends when its sessions are over.
+pub(super) async fn spawn_worker(
     shared: Arc<Shared>,
     sockets: Vec<UdpSocket>,
     shutdown: watch::Receiver<bool>,
-) -> Result<impl Future<Output = ()>> {
+) -> Result<oneshot::Receiver<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (done, wait) = oneshot::channel::<()>();
+    let (started, starting) = oneshot::channel();
+    let (done, over) = oneshot::channel();
     std::thread::Builder::new().name("quic-0".into()).spawn(move || {
-        runtime.block_on(work(shared, sockets, shutdown));
-        drop(done);
+        runtime.block_on(async {
+            let listeners = listeners(&shared, sockets);
+            let serving = listeners.as_ref().ok().cloned();
+            let _ = started.send(listeners.map(drop));
+            work(shared, serving.unwrap_or_default(), shutdown).await;
+        });
+        drop::<oneshot::Sender<()>>(done);
     })?;
-    Ok(async move {
-        let _ = wait.await;
-    })
+    starting.await.context("the QUIC worker ended")?.context("no QUIC endpoint")?;
+    Ok(over)
 }
 
-async fn work(shared: Arc<Shared>, sockets: Vec<UdpSocket>, shutdown: watch::Receiver<bool>) {
-    let alpn: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.alpn).chain(["h3"]).collect();
-    let mut listeners = JoinSet::new();
-    let mut endpoints = Vec::new();
-    for socket in sockets {
-        let tls = shared.identity.server_config(&alpn).map_err(io::Error::other);
-        let tls = tls.and_then(|tls| QuicServerConfig::try_from(tls).map_err(io::Error::other));
-        let endpoint = tls.and_then(|tls| udp::endpoint(socket, tls, IDLE_STREAMS));
-        match endpoint {
-            Ok(endpoint) => {
-                endpoints.push(endpoint.clone());
-                listeners.spawn(listen(shared.clone(), endpoint, shutdown.clone()));
-            }
-            Err(error) => error!(%error, "no QUIC endpoint"),
-        }
+/// Endpoints belong to the runtime they are made on.
+fn listeners(shared: &Shared, sockets: Vec<UdpSocket>) -> io::Result<Vec<Listener>> {
+    let alpn: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.alpn).chain([HTTP3]).collect();
+    let listener = |socket| {
+        let tls = shared.identity.server_config(&alpn).map_err(io::Error::other)?;
+        Listener::new(socket, tls, IDLE_STREAMS)
+    };
+    sockets.into_iter().map(listener).collect()
+}
+
+async fn work(shared: Arc<Shared>, listeners: Vec<Listener>, shutdown: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    for listener in &listeners {
+        tasks.spawn(listen(shared.clone(), listener.clone(), shutdown.clone()));
     }
-    while listeners.join_next().await.is_some() {}
-    for endpoint in endpoints {
-        endpoint.wait_idle().await;
+    while tasks.join_next().await.is_some() {}
+    for listener in listeners {
+        listener.drained().await;
     }
 }
 
-async fn listen(shared: Arc<Shared>, endpoint: Endpoint, shutdown: watch::Receiver<bool>) {
+async fn listen(shared: Arc<Shared>, listener: Listener, shutdown: watch::Receiver<bool>) {
     let mut clients = JoinSet::new();
     let stop = stopped(shutdown);
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            incoming = endpoint.accept() => {
+            incoming = listener.accept() => {
                 let Some(incoming) = incoming else { break };
                 clients.spawn(connection::serve(shared.clone(), incoming));
             }
@@ -140,6 +142,6 @@ async fn listen(shared: Arc<Shared>, endpoint: Endpoint, shutdown: watch::Receiv
         }
     }
     debug!(sessions = clients.len(), "leaving");
-    endpoint.close(close::NONE.into(), b"server shutdown");
+    listener.close(close::NONE, "server shutdown");
     clients.shutdown().await;
 }

@@ -2,17 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use quinn::{Incoming, crypto::rustls::HandshakeData};
 use tokio::time::timeout;
 use tracing::{Instrument, debug, info, info_span};
-use web_transport_quinn::{Request, proto::ConnectResponse};
 
 use super::Shared;
 use crate::{
     auth::{Credentials, Grant, Token},
     model::origin::View,
     session::{self, handshake},
-    transport::{Connection, quic},
+    transport::{Connection, Greeting, Incoming},
     types::Path,
     wire::{Dialect, lite::close},
 };
@@ -52,17 +50,13 @@ struct Greeted {
     target: String,
 }
 
-/// QUIC, then HTTP/3 where the peer speaks it, then SETUP where the dialect has it.
+/// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
-    let quic = incoming.await.map_err(|error| error.to_string())?;
-    let data = quic.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-    let alpn = data.and_then(|data| data.protocol).and_then(|alpn| String::from_utf8(alpn).ok()).unwrap_or_default();
-    let (conn, dialect, url) = if alpn == "h3" {
-        let (conn, dialect, url) = web_transport(quic).await?;
-        (conn, dialect, Some(url))
-    } else {
-        let dialect = Dialect::by_alpn(&alpn).ok_or("no dialect in common")?;
-        (Connection::Quic(quic::Connection::raw(quic)), dialect, None)
+    let protocols: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.alpn).collect();
+    let Greeting { conn, protocol, url } = incoming.greet(&protocols).await.map_err(|error| error.to_string())?;
+    let Some(dialect) = protocol.as_deref().and_then(Dialect::by_alpn) else {
+        refuse(&conn, close::VERSION_NEGOTIATION_FAILED, "no dialect in common").await;
+        return Err(format!("no dialect in common, asked for {protocol:?}"));
     };
     let peer = match handshake::accept(&conn, dialect, shared.origin.hop()).await {
         Ok(peer) => peer,
@@ -74,30 +68,6 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
     let target = url.unwrap_or_else(|| peer.path.clone().unwrap_or_default());
     Ok(Greeted { conn, dialect, peer, target })
-}
-
-/// Answers CONNECT with the first protocol in the client's order that is served here.
-async fn web_transport(quic: quinn::Connection) -> Result<(Connection, &'static Dialect, String), String> {
-    let request = Request::accept(quic).await.map_err(|error| error.to_string())?;
-    let target = match request.url.query() {
-        Some(query) => format!("{}?{query}", request.url.path()),
-        None => request.url.path().to_owned(),
-    };
-    let dialect = request.protocols.iter().find_map(|protocol| Dialect::by_alpn(protocol));
-    let mut response = ConnectResponse::OK;
-    if let Some(dialect) = dialect {
-        response = response.with_protocol(dialect.alpn);
-    }
-    let offered = request.protocols.join(", ");
-    let session = request.respond(response).await.map_err(|error| error.to_string())?;
-    let conn = Connection::Quic(quic::Connection::web(session));
-    match dialect {
-        Some(dialect) => Ok((conn, dialect, target)),
-        None => {
-            refuse(&conn, close::VERSION_NEGOTIATION_FAILED, "no dialect in common").await;
-            Err(format!("no dialect in common, offered: {offered:?}"))
-        }
-    }
 }
 
 async fn run(shared: &Shared, id: crate::model::origin::SessionId, remote: SocketAddr, greeted: Greeted) {
