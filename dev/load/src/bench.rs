@@ -1,0 +1,116 @@
+//! `load bench`: the shapes of a relay's working day, run against relays and the floor in turn.
+//!
+//! ```text
+//!  shape × entrant ─▶ run: server on core 0, load on core 1 ─▶ Sample ─▶ fair? ─▶ table, goals
+//! ```
+//!
+//! All entrants of a shape run once before any runs again, so that a drifting machine drifts under all of them, and
+//! ratios are taken within one such round. A bench is no test: it fails only when something did not run or lied.
+
+mod entrant;
+mod fair;
+mod figures;
+mod goals;
+mod relay;
+mod sample;
+mod series;
+mod server;
+mod shape;
+mod single;
+mod table;
+
+use std::{fs::File, io::Write, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use entrant::Entrant;
+pub(crate) use relay::Relay;
+use sample::{Purpose, Sample};
+use shape::Shape;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli;
+
+/// What other programs may use of the benched cores before latencies are theirs rather than the relay's.
+const QUIET_CPU_PCT: f64 = 10.0;
+
+pub(crate) async fn bench(args: cli::Bench) -> Result<ExitCode> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // Dropping the work kills every process it has started.
+    tokio::select! {
+        done = work(args) => done,
+        _ = interrupt.recv() => Ok(ExitCode::from(130)),
+        _ = terminate.recv() => Ok(ExitCode::from(143)),
+    }
+}
+
+async fn work(args: cli::Bench) -> Result<ExitCode> {
+    let shapes = Shape::choose(&args.shapes)?;
+    let entrants = Entrant::all(&args)?;
+    if std::thread::available_parallelism()?.get() < 2 {
+        bail!("a bench needs two cores: one for the server, one for the load");
+    }
+    let mut json = args.json.as_ref().map(File::create).transpose().context("--json")?;
+    let mut failures = Vec::new();
+    let mut verdicts = Vec::new();
+    let mut disturbed: f64 = 0.0;
+    println!("{}\n", machine());
+
+    for shape in shapes {
+        let samples = measure(shape, &entrants, &args, json.as_mut()).await?;
+        println!("{}", table::render(shape, &entrants, &samples));
+        verdicts.extend(goals::judge(shape, &entrants, &samples));
+        failures.extend(samples.iter().filter_map(Sample::failure));
+        disturbed = samples.iter().filter_map(Sample::round).fold(disturbed, |max, (_, r)| max.max(r.others_cpu_pct));
+    }
+    println!("## Goals\n");
+    if verdicts.is_empty() {
+        println!("No relay of ours took part.");
+    }
+    for verdict in verdicts {
+        println!("- {verdict}");
+    }
+    if disturbed > QUIET_CPU_PCT {
+        println!("\nOther programs used up to {disturbed:.0} % of a core on these cores: latencies mean little.");
+    }
+    for failure in &failures {
+        println!("\nFAILED: {failure}");
+    }
+    Ok(ExitCode::from(!failures.is_empty() as u8))
+}
+
+/// Runs one shape: a verifying run of each entrant, then the measured rounds.
+async fn measure(
+    shape: &'static Shape,
+    entrants: &[Entrant],
+    args: &cli::Bench,
+    mut json: Option<&mut File>,
+) -> Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    for purpose in std::iter::once(Purpose::Verify).chain((1..=args.runs).map(Purpose::Round)) {
+        for (index, entrant) in entrants.iter().enumerate() {
+            for (case, _) in shape.cases {
+                let Some(plan) = single::Plan::new(shape, case, entrant, purpose, args) else { continue };
+                let outcome = plan.run().await.map_err(|e| format!("{e:#}"));
+                let sample = Sample::new(shape, case, index, entrant, purpose, outcome);
+                eprintln!("{sample}");
+                if let Some(file) = &mut json {
+                    writeln!(file, "{}", serde_json::to_string(&sample)?)?;
+                }
+                samples.push(sample);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+/// What the figures were taken on.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model =
+        cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("unknown").trim_matches(['\t', ':', ' ']);
+    let (kernel, load) = (read("/proc/sys/kernel/osrelease"), read("/proc/loadavg"));
+    let cores = cpu.lines().filter(|l| l.starts_with("processor")).count();
+    let load = load.split(' ').next().unwrap_or("?");
+    format!("{model}, {cores} cores, Linux {}, load average at the start {load}.", kernel.trim())
+}

@@ -1,0 +1,27 @@
+//! Whether a run counts.
+
+use super::shape::{Kind, Shape};
+use crate::report::Report;
+
+/// At least this much of what was due must have been delivered.
+const DELIVERED_PCT: f64 = 99.5;
+/// Beyond this the load generator, not the relay, is being measured.
+const LOAD_CPU_PCT: f64 = 85.0;
+
+/// Why a run is not fair; empty when it is.
+pub(crate) fn objections(shape: &Shape, report: &Report) -> Vec<String> {
+    let mut reasons = Vec::new();
+    // The one viewer beside idle sessions is due too few frames for a percentage.
+    if let Some(delivered) = report.delivered_pct.filter(|d| *d < DELIVERED_PCT && shape.kind != Kind::Idle) {
+        reasons.push(format!("delivered {delivered} %"));
+    }
+    for (count, what) in [(report.starved, "starved"), (report.resets, "resets"), (report.corrupt, "corrupt")] {
+        if count > 0 {
+            reasons.push(format!("{count} {what}"));
+        }
+    }
+    if report.load_cpu_pct > LOAD_CPU_PCT {
+        reasons.push(format!("load generator at {} % CPU", report.load_cpu_pct));
+    }
+    reasons
+}

@@ -1,0 +1,103 @@
+//! What our relay must reach, and whether it does.
+
+use super::{
+    entrant::{self, Entrant},
+    figures::{CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB},
+    sample::Sample,
+    series::Series,
+    shape::{Kind, Shape},
+};
+use crate::door::Door;
+
+/// CPU per delivered frame, as a multiple of the floor's.
+const CPU_TO_FLOOR: [(&str, f64); 3] = [("video", 1.3), ("chat", 1.6), ("hd", 1.2)];
+/// CPU per delivered frame, as a multiple of 0.17.10's.
+const CPU_TO_REFERENCE: [(&str, f64); 1] = [("conference", 0.5)];
+/// p99 of every shape that delivers frames, as a multiple of 0.17.10's.
+const P99_TO_REFERENCE: f64 = 0.5;
+/// CPU over WebTransport, as a multiple of raw QUIC's.
+const WEBTRANSPORT_TO_QUIC: f64 = 1.1;
+/// Memory of an idle session.
+const IDLE_KB: f64 = 48.0;
+/// What stalled viewers may add to the others' p99.
+const STALLED_P99_MS: f64 = 1.0;
+/// The process's peak memory beside stalled viewers.
+const STALLED_MB: f64 = 150.0;
+
+/// A line per goal and relay of ours.
+pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> Vec<String> {
+    let of = |i: usize| Series::new(samples, i, shape.cases[0].0);
+    let mut lines = Vec::new();
+    for (i, entrant) in entrants.iter().enumerate().filter(|(_, e)| e.is_ours()) {
+        let judged = Judged { shape, entrant, mine: of(i) };
+        if entrant.main {
+            lines.extend(match (shape.kind, shape.cases) {
+                (Kind::Frames, _) => {
+                    judged.frames(entrant::floor(entrants).map(of), entrant::reference(entrants, entrant).map(of))
+                }
+                (Kind::Idle, _) => {
+                    vec![judged.line(judged.mine.median(SESSION_KB), "idle session", IDLE_KB, "KB", None)]
+                }
+                (Kind::Stalled, [_, (stalled, _), ..]) => judged.stalled(&Series::new(samples, i, stalled)),
+                (Kind::Stalled, _) => Vec::new(),
+            });
+        }
+        if let (Kind::Frames, Door::WebTransport, Some(quic)) =
+            (shape.kind, entrant.door, entrant::over_quic(entrants, entrant))
+        {
+            lines.push(judged.ratio("CPU", "raw QUIC", WEBTRANSPORT_TO_QUIC, Some(&of(quic)), CPU_US));
+        }
+    }
+    lines
+}
+
+struct Judged<'a> {
+    shape: &'a Shape,
+    entrant: &'a Entrant,
+    mine: Series<'a>,
+}
+
+impl Judged<'_> {
+    fn frames(&self, floor: Option<Series<'_>>, reference: Option<Series<'_>>) -> Vec<String> {
+        let limit = |goals: &[(&str, f64)]| goals.iter().find(|(name, _)| *name == self.shape.name).map(|g| g.1);
+        let mut lines = Vec::new();
+        if let Some(limit) = limit(&CPU_TO_FLOOR) {
+            lines.push(self.ratio("CPU", "floor", limit, floor.as_ref(), CPU_US));
+        }
+        if let Some(limit) = limit(&CPU_TO_REFERENCE) {
+            lines.push(self.ratio("CPU", "0.17.10", limit, reference.as_ref(), CPU_US));
+        }
+        lines.push(self.ratio("p99", "0.17.10", P99_TO_REFERENCE, reference.as_ref(), P99_MS));
+        lines
+    }
+
+    fn stalled(&self, stalled: &Series<'_>) -> Vec<String> {
+        let added = stalled.paired(&self.mine, P99_MS, |with, without| with - without);
+        let lost = stalled.worst(|r| Some(MISSING(r)? + RESETS(r)?));
+        vec![
+            self.line(added, "p99 added to the others", STALLED_P99_MS, "ms", Some(stalled)),
+            self.line(lost, "missed by the others", 0.0, "groups", Some(stalled)),
+            self.line(stalled.worst(PEAK_MB), "peak memory", STALLED_MB, "MB", Some(stalled)),
+        ]
+    }
+
+    fn ratio(&self, what: &str, unit: &str, limit: f64, other: Option<&Series<'_>>, figure: Figure) -> String {
+        let value = other.and_then(|o| self.mine.paired(o, figure, |mine, theirs| mine / theirs));
+        self.line(value, what, limit, &format!("× {unit}"), other)
+    }
+
+    /// `other` took part in the figure, so its runs had to be fair too.
+    fn line(&self, value: Option<f64>, what: &str, limit: f64, unit: &str, other: Option<&Series<'_>>) -> String {
+        let goal = format!("{} {}: {what}", self.entrant.name, self.shape.name);
+        let Some(value) = value else { return format!("not measured: {goal} ≤ {limit} {unit}") };
+        let fair = other.map_or(self.mine.fair, |o| o.fair.min(self.mine.fair));
+        let verdict = match (fair, value <= limit) {
+            (0, _) => "not fair",
+            (_, true) => "met",
+            (_, false) => "missed",
+        };
+        let runs =
+            if fair < self.mine.runs { format!(", {fair} of {} runs fair", self.mine.runs) } else { String::new() };
+        format!("{verdict}: {goal} {value:.2} {unit} (goal ≤ {limit}{runs})")
+    }
+}

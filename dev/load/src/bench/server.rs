@@ -1,0 +1,115 @@
+//! A server under test: started fresh on a free port, pinned to its core, killed when dropped.
+
+use std::{
+    fs::{self, File},
+    net::{SocketAddr, TcpListener, UdpSocket},
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{entrant::Entrant, relay::Relay, shape::Floor};
+use crate::{
+    client::{Client, FLOOR, Reading},
+    door::Door,
+};
+
+/// The server's core.
+const CORE: &str = "0";
+/// How long a server may take until it answers a handshake.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    child: Child,
+    /// Its working folder, with its log.
+    dir: TempDir,
+}
+
+impl Server {
+    pub(crate) async fn relay(entrant: &Entrant, relay: &Relay) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        command.args(relay.arguments(&addr.to_string(), dir.path())?);
+        Self::start(command, addr, dir, entrant.door, entrant.version.alpn).await
+    }
+
+    pub(crate) async fn floor(floor: &Floor) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &std::env::current_exe()?);
+        command.args(["floor", "--listen", &addr.to_string()]).args(floor.serve.split_whitespace());
+        command.env("LOAD_STREAMS", floor.streams.to_string());
+        Self::start(command, addr, dir, Door::Quic, FLOOR).await
+    }
+
+    async fn start(
+        mut command: Command,
+        addr: SocketAddr,
+        dir: TempDir,
+        door: Door,
+        protocol: &'static str,
+    ) -> Result<Self> {
+        let log = File::create(dir.path().join("log"))?;
+        command.current_dir(dir.path()).env("RUST_LOG", "warn");
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().context("taskset (util-linux) did not start")?;
+        let mut server = Self { addr, child, dir };
+        let client = Client::new(addr, door, protocol, Reading::Eager)?;
+        let started = Instant::now();
+        loop {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server did not start ({status}): {}", server.log());
+            }
+            // A packet to a port nobody serves yet is lost: better a fresh attempt than its retransmission.
+            match timeout(Duration::from_millis(250), client.connect()).await {
+                Ok(Ok(_)) => return Ok(server),
+                _ if started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
+                Ok(Err(e)) => bail!("no {protocol} over {door} from the server ({e:#}): {}", server.log()),
+                Err(_) => bail!("no handshake from the server within {PATIENCE:?}: {}", server.log()),
+            }
+        }
+    }
+
+    /// taskset becomes the server, so this is the server's own process.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.child.id().with_context(|| format!("the server has exited: {}", self.log()))
+    }
+
+    /// The end of what it has said.
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(self.dir.path().join("log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join(" | ")
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let _ = self.child.kill().await;
+    }
+}
+
+/// A command that runs on one core and dies with its handle.
+pub(crate) fn pinned(core: &str, program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", core]).arg(program).kill_on_drop(true);
+    command
+}
+
+/// A loopback address whose port is free for UDP and TCP.
+fn free_address() -> Result<SocketAddr> {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0")?;
+        let addr = udp.local_addr()?;
+        if TcpListener::bind(addr).is_ok() {
+            return Ok(addr);
+        }
+    }
+    bail!("no port is free for both UDP and TCP")
+}

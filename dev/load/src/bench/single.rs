@@ -1,0 +1,86 @@
+//! One run: a fresh server, the load against it, its report.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::timeout;
+
+use super::{
+    entrant::Entrant,
+    sample::Purpose,
+    server::{Server, pinned},
+    shape::Shape,
+};
+use crate::{cli, report::Report};
+
+/// The load generator's core.
+const CORE: &str = "1";
+/// What connecting may take on top of warm-up and measurement.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Seconds of warm-up and of measurement when only bytes are checked.
+const VERIFY: (u64, u64) = (1, 4);
+
+pub(crate) struct Plan<'a> {
+    shape: &'static Shape,
+    entrant: &'a Entrant,
+    /// Arguments of `load run`.
+    load: Vec<String>,
+    warmup: u64,
+    seconds: u64,
+}
+
+impl<'a> Plan<'a> {
+    /// None when this entrant has no part in the shape.
+    pub(crate) fn new(
+        shape: &'static Shape,
+        case: &str,
+        entrant: &'a Entrant,
+        purpose: Purpose,
+        args: &cli::Bench,
+    ) -> Option<Self> {
+        let text = match entrant.is_floor() {
+            true => shape.floor.as_ref()?.load,
+            false => shape.load,
+        };
+        let extra = shape.cases.iter().find(|(name, _)| *name == case)?.1;
+        let mut load: Vec<String> = text.split_whitespace().chain(extra.split_whitespace()).map(Into::into).collect();
+        if entrant.is_floor() {
+            load.push("--floor".into());
+        }
+        let (warmup, seconds) = match purpose {
+            // Nobody else's bytes are in question, and a floor without viewers has none.
+            Purpose::Verify if entrant.is_floor() => return None,
+            Purpose::Verify => {
+                load.push("--verify".into());
+                VERIFY
+            }
+            Purpose::Round(_) => (args.warmup, args.seconds),
+        };
+        Some(Self { shape, entrant, load, warmup, seconds })
+    }
+
+    pub(crate) async fn run(self) -> Result<Report> {
+        let server = match (&self.entrant.relay, &self.shape.floor) {
+            (Some(relay), _) => Server::relay(self.entrant, relay).await?,
+            (None, Some(floor)) => Server::floor(floor).await?,
+            (None, None) => unreachable!("a plan for the floor exists only where the shape has one"),
+        };
+        let report = self.offer(&server).await.with_context(|| format!("server log: {}", server.log()));
+        server.stop().await;
+        report
+    }
+
+    async fn offer(&self, server: &Server) -> Result<Report> {
+        let mut command = pinned(CORE, &std::env::current_exe()?);
+        command.args(["run", "--addr", &server.addr.to_string(), "--pid", &server.pid()?.to_string()]);
+        command.args(["--version", self.entrant.version.name, "--door", self.entrant.door.name()]);
+        command.args(["--warmup", &self.warmup.to_string(), "--seconds", &self.seconds.to_string()]);
+        command.args(["--label", &self.entrant.name]).args(&self.load);
+        command.stdin(Stdio::null());
+        let limit = PATIENCE + Duration::from_secs(self.warmup + self.seconds);
+        let output = timeout(limit, command.output()).await.with_context(|| format!("no end within {limit:?}"))??;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "load run failed ({}): {}", output.status, stderr.trim());
+        serde_json::from_slice(&output.stdout).context("load run printed no report")
+    }
+}

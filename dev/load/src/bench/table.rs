@@ -1,0 +1,120 @@
+//! A shape's figures as a Markdown table.
+
+use super::{
+    entrant::{self, Entrant},
+    figures::{
+        CONNECT_S, CPU_US, DELIVERED_PCT, Figure, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT, P50_MS, P99_MS, PEAK_MB,
+        RESETS, RSS_MB, SESSION_KB, STARVED,
+    },
+    sample::Sample,
+    series::Series,
+    shape::{Kind, Shape},
+};
+
+/// One entrant in one case, and what it may be compared with.
+struct Row<'a> {
+    name: &'a str,
+    case: &'a str,
+    mine: Series<'a>,
+    floor: Option<Series<'a>>,
+    reference: Option<Series<'a>>,
+    /// The same entrant in the shape's first case, when this is another.
+    plain: Option<Series<'a>>,
+}
+
+type Column = (&'static str, fn(&Row<'_>) -> String);
+
+const FRAMES: &[Column] = &[
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× floor", |r| ratio(r, &r.floor, CPU_US)),
+    ("× 0.17.10", |r| ratio(r, &r.reference, CPU_US)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+    ("p99 × 0.17.10", |r| ratio(r, &r.reference, P99_MS)),
+];
+
+const IDLE: &[Column] = &[
+    ("KB/session", |r| number(r.mine.median(SESSION_KB), 1)),
+    ("× floor", |r| ratio(r, &r.floor, SESSION_KB)),
+    ("× 0.17.10", |r| ratio(r, &r.reference, SESSION_KB)),
+    ("connect s", |r| number(r.mine.median(CONNECT_S), 1)),
+];
+
+const STALLING: &[Column] = &[
+    ("case", |r| r.case.into()),
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+    ("p99 added", |r| {
+        number(r.plain.as_ref().and_then(|plain| r.mine.paired(plain, P99_MS, |mine, plain| mine - plain)), 2)
+    }),
+];
+
+/// The columns that every table ends with; the last counts fair runs.
+const COMMON: &[Column] = &[
+    ("delivered %", |r| number(r.mine.median(DELIVERED_PCT), 1)),
+    ("missing groups", |r| number(r.mine.worst(MISSING), 0)),
+    ("starved", |r| number(r.mine.worst(STARVED), 0)),
+    ("resets", |r| number(r.mine.worst(RESETS), 0)),
+    ("corrupt", |r| r.mine.corrupt.to_string()),
+    ("load CPU %", |r| number(r.mine.worst(LOAD_CPU_PCT), 0)),
+    ("others' CPU %", |r| number(r.mine.worst(OTHERS_CPU_PCT), 0)),
+    ("RSS MB (peak)", |r| format!("{} ({})", number(r.mine.median(RSS_MB), 0), number(r.mine.worst(PEAK_MB), 0))),
+    ("fair runs", |r| format!("{}/{}{}", r.mine.fair, r.mine.runs, if r.mine.fair == 0 { " †" } else { "" })),
+];
+
+pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> String {
+    let special = match shape.kind {
+        Kind::Frames => FRAMES,
+        Kind::Idle => IDLE,
+        Kind::Stalled => STALLING,
+    };
+    let columns: Vec<&Column> = special.iter().chain(COMMON).collect();
+    let rows = rows(shape, entrants, samples);
+
+    let mut out = format!("## {}: {}\n\n", shape.name, shape.about);
+    out += &line("relay", columns.iter().map(|(name, _)| name.to_string()));
+    out += &line("---", columns.iter().map(|_| "---".into()));
+    for row in &rows {
+        out += &line(row.name, columns.iter().map(|(_, cell)| cell(row)));
+    }
+    if rows.iter().any(|r| r.mine.fair == 0) {
+        out += "\n† no run was fair: figures of all runs, for orientation only.\n";
+    }
+    for (i, sample) in samples.iter().filter(|s| !s.unfair.is_empty()).enumerate() {
+        let gap = if i == 0 { "\n" } else { "" };
+        out += &format!("{gap}- not fair: {}: {}\n", sample.place(), sample.unfair.join(", "));
+    }
+    out
+}
+
+fn rows<'a>(shape: &'a Shape, entrants: &'a [Entrant], samples: &'a [Sample]) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    for (i, entrant) in entrants.iter().enumerate() {
+        for (k, (case, _)) in shape.cases.iter().enumerate() {
+            let of = |i| Series::new(samples, i, case);
+            rows.push(Row {
+                name: &entrant.name,
+                case,
+                mine: of(i),
+                floor: entrant::floor(entrants).map(of),
+                reference: entrant::reference(entrants, entrant).map(of),
+                plain: (k > 0).then(|| Series::new(samples, i, shape.cases[0].0)),
+            });
+        }
+    }
+    rows.retain(|r| !r.mine.is_empty());
+    rows
+}
+
+fn line(first: &str, cells: impl Iterator<Item = String>) -> String {
+    cells.fold(format!("| {first} |"), |line, cell| line + &format!(" {cell} |")) + "\n"
+}
+
+fn ratio(row: &Row<'_>, other: &Option<Series<'_>>, figure: Figure) -> String {
+    number(other.as_ref().and_then(|other| row.mine.paired(other, figure, |mine, theirs| mine / theirs)), 2)
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "–".into(), |v| format!("{v:.digits$}"))
+}

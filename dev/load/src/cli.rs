@@ -1,0 +1,125 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{bench::Relay, door::Door, wire::Version};
+
+#[derive(Parser)]
+#[command(about = "Offers a fixed load to a relay and reports what one delivered frame cost it")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Drive publishers and subscribers against a server and print one line of JSON.
+    Run(Run),
+    /// Serve synthetic frames with bare quinn: the floor.
+    Floor(Floor),
+    /// Measure relays and the floor in turn and print Markdown tables.
+    Bench(Bench),
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Shape {
+    /// Frames per second of each broadcast.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) fps: f64,
+    /// Bytes per frame.
+    #[arg(long, default_value_t = 4000)]
+    pub(crate) frame: usize,
+    /// Frames per group.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) group: u64,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Run {
+    #[arg(long, default_value = "127.0.0.1:4443")]
+    pub(crate) addr: SocketAddr,
+    /// The moq-lite version to speak: 03, 04, 05 or 06.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// What carries the session.
+    #[arg(long, default_value = "quic", value_parser = Door::from_str)]
+    pub(crate) door: Door,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) publishers: usize,
+    /// Subscriber connections, spread round robin over the broadcasts.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) subscribers: usize,
+    /// Subscriptions per subscriber connection.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) subscriptions: usize,
+    /// Idle connections that subscribe to nothing.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) idle: usize,
+    /// Further subscribers that never read: their streams stall.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) stalled: usize,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    /// Seconds measured, after the warm-up.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warmup: u64,
+    /// The server's process id, to charge CPU and memory to.
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    /// The server is `load floor`.
+    #[arg(long)]
+    pub(crate) floor: bool,
+    /// Check every payload byte and that a group's frames arrive whole and in order (costs the load generator CPU).
+    #[arg(long)]
+    pub(crate) verify: bool,
+    #[arg(long, default_value = "")]
+    pub(crate) label: String,
+    /// Prefix in front of each broadcast's name.
+    #[arg(long, default_value = "bench")]
+    pub(crate) prefix: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Floor {
+    #[arg(long, default_value = "127.0.0.1:4499")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// video, chat, hd, conference, idle, stalled; none means all.
+    pub(crate) shapes: Vec<String>,
+    /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
+    #[arg(long, value_name = "NAME=BINARY")]
+    pub(crate) relay: Vec<Relay>,
+    /// Also measure the published moq-relay 0.17.10 and 0.14.18.
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Where `tools/peers` puts published relays; default ~/.cache/moq-peers.
+    #[arg(long, env = "MOQ_PEERS", value_name = "FOLDER")]
+    pub(crate) peers_dir: Option<PathBuf>,
+    /// Measured runs of each relay and shape, interleaved; the tables show medians.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: usize,
+    /// Seconds measured in each run.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before each measurement.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warmup: u64,
+    /// Write every single run to this file, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// quic or webtransport; several, with commas, give a row each, and goals apply to the first.
+    #[arg(long, default_value = "quic", value_delimiter = ',', value_parser = Door::from_str)]
+    pub(crate) door: Vec<Door>,
+    /// moq-lite versions: 03, 04, 05, 06; several, with commas, give a row each, and goals apply to the first.
+    #[arg(long, default_value = "05", value_delimiter = ',', value_parser = Version::parse)]
+    pub(crate) version: Vec<&'static Version>,
+}

@@ -1,0 +1,52 @@
+//! Offers a fixed load to a relay and reports what one delivered frame cost it.
+//!
+//! ```text
+//!  load run ──publish──▶ server ──▶ subscribe, group ──▶ stats ──▶ report (one JSON line)
+//!  load floor            the same frames from bare quinn: the cheapest a quinn-based relay could be
+//!  load bench            starts servers, runs both against them in turn, prints tables and goals
+//! ```
+//!
+//! `wire` and `group` are written from the specification and share no code with the relay, so they are a referee too.
+
+mod bench;
+mod cli;
+mod client;
+mod door;
+mod floor;
+mod group;
+mod payload;
+mod publish;
+mod reader;
+mod report;
+mod run;
+mod stats;
+mod subscribe;
+mod tls;
+mod usage;
+mod verify;
+mod wire;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    execute(cli::Cli::parse().command).await.unwrap_or_else(|e| {
+        eprintln!("load: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn execute(command: cli::Command) -> Result<ExitCode> {
+    match command {
+        cli::Command::Run(args) => {
+            println!("{}", serde_json::to_string(&run::run(args).await?)?);
+            // Thousands of connections would take a while to say goodbye.
+            std::process::exit(0)
+        }
+        cli::Command::Floor(args) => floor::serve(args).await.map(|()| ExitCode::SUCCESS),
+        cli::Command::Bench(args) => bench::bench(args).await,
+    }
+}

@@ -1,0 +1,100 @@
+//! A publisher: announces one broadcast and serves every subscription to it at a fixed rate.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::time::MissedTickBehavior;
+
+use crate::{
+    cli::Shape,
+    door::{Connection, RecvStream, SendStream},
+    payload,
+    reader::Reader,
+    wire::{self, Version},
+};
+
+pub(crate) struct Publisher {
+    pub(crate) version: &'static Version,
+    pub(crate) shape: Shape,
+    pub(crate) name: String,
+    pub(crate) filler: u8,
+}
+
+impl Publisher {
+    pub(crate) async fn run(self, conn: Connection) -> Result<()> {
+        setup(&conn, self.version).await?;
+        let this = Arc::new(self);
+        loop {
+            let (send, recv) = conn.accept_bi().await?;
+            let (this, conn) = (this.clone(), conn.clone());
+            tokio::spawn(async move { this.answer(conn, send, recv).await });
+        }
+    }
+
+    async fn answer(&self, conn: Connection, mut send: SendStream, recv: RecvStream) -> Result<()> {
+        let mut recv = Reader::new(recv);
+        let kind = recv.varint().await?;
+        match kind {
+            0x1 => {
+                let prefix = wire::get_str(&mut recv.message().await?).context("prefix")?;
+                let Some(suffix) = self.name.strip_prefix(prefix.as_str()) else { return Ok(()) };
+                if self.version.announce_ok {
+                    send.write_all(&wire::announce_ok(1)).await?;
+                }
+                send.write_all(&wire::announce_active(self.version, suffix.trim_start_matches('/'))).await?;
+                let _ = recv.more().await; // held open for as long as the relay wants it
+            }
+            0x2 => {
+                let id = wire::get_varint(&mut recv.message().await?).context("id")?;
+                send.write_all(&wire::subscribe_ok(self.version, 0)).await?;
+                self.serve(&conn, id).await?;
+            }
+            0x6 => {
+                send.write_all(&wire::track_info(self.version)).await?;
+                send.finish()?;
+                send.stopped().await;
+            }
+            _ => send.reset(0),
+        }
+        Ok(())
+    }
+
+    async fn serve(&self, conn: &Connection, id: u64) -> Result<()> {
+        let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / self.shape.fps));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut seq = 0;
+        for group in 0.. {
+            let mut stream = conn.open_uni().await?;
+            stream.write_all(&wire::group_header(self.version, id, group)).await?;
+            for index in 0..self.shape.group {
+                tick.tick().await;
+                stream.write_all(&self.frame(index, seq)).await?;
+                seq += 1;
+            }
+            stream.finish()?;
+        }
+        Ok(())
+    }
+
+    /// A frame as the bytes that follow the group header.
+    fn frame(&self, index: u64, seq: u64) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.shape.frame + 32);
+        // The first frame of a group carries its absolute timestamp.
+        let periods = if index == 0 { seq } else { 1 };
+        let delta = (periods as f64 * 1000.0 / self.shape.fps) as u64;
+        out.put_slice(&wire::frame_header(self.version, delta, self.shape.frame.max(payload::MIN)));
+        payload::put(&mut out, self.shape.frame, seq, self.filler);
+        out.freeze()
+    }
+}
+
+/// Says what a session of this version has to say first.
+pub(crate) async fn setup(conn: &Connection, version: &Version) -> Result<()> {
+    if version.setup {
+        let mut stream = conn.open_uni().await?;
+        stream.write_all(&wire::setup()).await?;
+        stream.finish()?;
+    }
+    Ok(())
+}
