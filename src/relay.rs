@@ -104,6 +104,8 @@ impl Relay {
         tasks.spawn(sweep(shared.origin.cache().clone()));
         info!(hop = ?shared.origin.hop(), "serving");
         tokio::select! {
+            // The worker hears of the same and may be faster.
+            biased;
             () = stopped(shutdown) => {}
             _ = &mut worker => bail!("the QUIC worker ended"),
         }

@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Number,
         placeholder: "COUNT",
         help: "How many groups a track keeps at most",
-        default: "unlimited",
+        default: "8192",
         set: |config, value| {
             config.model.groups = match value.number()? {
                 0 => return Err("the newest group is always kept: expected 1 or more".into()),
