@@ -1,0 +1,305 @@
+//! A peer that watches: what the relay sends, message by message.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::Ordering::Relaxed,
+};
+
+use bytes::Bytes;
+use moq_relay::{
+    transport::SendStream,
+    types::{Cost, FrameRange, HopId, Preferences, TrackInfo},
+    wire::{
+        Dialect,
+        lite::{
+            announce::{Announcement, Ok as AnnounceOk, Request, Target},
+            fetch::Fetch,
+            group::{FrameHeader, Header},
+            stream,
+            subscribe::{Reply, Subscribe},
+            track,
+        },
+    },
+};
+use tokio::sync::mpsc;
+
+use super::{
+    path,
+    peer::{Groups, Peer},
+    soon,
+    stream::{End, Reader, send},
+};
+
+impl Peer {
+    /// Asks for announcements under a prefix and reads ANNOUNCE_OK.
+    pub async fn announced(&self, prefix: &str) -> Announced {
+        self.announced_without(prefix, HopId::NONE).await
+    }
+
+    /// The same, leaving out routes through a node, where the request can say that.
+    pub async fn announced_without(&self, prefix: &str, exclude: HopId) -> Announced {
+        let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
+        let request = Request { prefix: path(prefix), exclude };
+        send(&mut out, Some(stream::ANNOUNCE), &self.dialect.announce_request, &request).await;
+        let mut reader = Reader::new(recv);
+        let ok = match &self.dialect.announce_ok {
+            Some(codec) => Some(soon(reader.message(codec)).await.expect("ANNOUNCE_OK")),
+            None => None,
+        };
+        Announced { dialect: self.dialect, ok, out, reader, live: HashSet::new(), ids: HashMap::new(), next_id: 0 }
+    }
+
+    /// Subscribes; groups may come before the answer.
+    pub async fn subscribe(&self, broadcast: &str, track: &str, preferences: Preferences) -> Subscription {
+        let id = self.next_id.fetch_add(1, Relaxed);
+        let (group, groups) = mpsc::unbounded_channel();
+        self.groups.lock().unwrap().insert(id, group);
+        let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
+        let subscribe = Subscribe { id, broadcast: path(broadcast), track: track.to_owned(), preferences };
+        send(&mut out, Some(stream::SUBSCRIBE), &self.dialect.subscribe, &subscribe).await;
+        let by_id = self.groups.clone();
+        Subscription { id, dialect: self.dialect, out, reader: Reader::new(recv), groups, by_id }
+    }
+
+    /// Asks for a track's constants.
+    pub async fn track_info(&self, broadcast: &str, track: &str) -> TrackAnswer {
+        let codecs = self.dialect.track.unwrap();
+        let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
+        let request = track::Request { broadcast: path(broadcast), track: track.to_owned() };
+        send(&mut out, Some(stream::TRACK), &codecs.request, &request).await;
+        TrackAnswer { codecs, _out: out, reader: Reader::new(recv) }
+    }
+
+    /// Asks for one group.
+    pub async fn fetch(&self, broadcast: &str, track: &str, group: u64, frames: FrameRange) -> Fetched {
+        let codec = self.dialect.fetch.unwrap();
+        let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
+        let request = Fetch { broadcast: path(broadcast), track: track.to_owned(), priority: 9, group, frames };
+        send(&mut out, Some(stream::FETCH), &codec, &request).await;
+        let header = Header { subscribe: 0, sequence: group, frame_start: frames.start };
+        Fetched { out, group: GroupIn::new(header, self.dialect, Reader::new(recv)) }
+    }
+}
+
+/// What the relay announces under a prefix.
+#[derive(Debug)]
+pub struct Announced {
+    dialect: &'static Dialect,
+    pub ok: Option<AnnounceOk>,
+    pub out: SendStream,
+    reader: Reader,
+    live: HashSet<String>,
+    ids: HashMap<u64, String>,
+    next_id: u64,
+}
+
+/// One announcement, under its suffix.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    Active { suffix: String, hops: Vec<u64>, cost: Cost },
+    Restarted { suffix: String, hops: Vec<u64>, cost: Cost },
+    Ended(String),
+}
+
+impl Event {
+    pub fn kind(&self) -> (&'static str, &str) {
+        match self {
+            Self::Active { suffix, .. } => ("active", suffix),
+            Self::Restarted { suffix, .. } => ("restarted", suffix),
+            Self::Ended(suffix) => ("ended", suffix),
+        }
+    }
+
+    pub fn hops(&self) -> &[u64] {
+        match self {
+            Self::Active { hops, .. } | Self::Restarted { hops, .. } => hops,
+            Self::Ended(_) => &[],
+        }
+    }
+}
+
+impl Announced {
+    /// The next announcement. What every peer relies on is checked for each.
+    pub async fn next(&mut self) -> Event {
+        soon(self.message()).await.expect("announce streams never end while the session lives")
+    }
+
+    /// How the stream ends, without another announcement.
+    pub async fn end(&mut self) -> End {
+        soon(self.message()).await.expect_err("no more announcements")
+    }
+
+    /// On paused time: what there is to read until nothing more comes.
+    pub async fn rest(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(1), self.message()).await {
+            events.push(event.expect("announce streams never end while the session lives"));
+        }
+        events
+    }
+
+    async fn message(&mut self) -> Result<Event, End> {
+        let announcement = self.reader.message(&self.dialect.announcement).await?;
+        let numbers = |hops: moq_relay::types::Hops| hops.iter().map(|hop| hop.0).collect();
+        Ok(match announcement {
+            Announcement::Active { suffix, hops, cost } => {
+                let suffix = suffix.to_string();
+                let new = self.live.insert(suffix.clone());
+                assert!(new || self.dialect.name == "moq-lite-05", "{suffix:?} is announced twice");
+                self.ids.insert(self.next_id, suffix.clone());
+                self.next_id += 1;
+                Event::Active { suffix, hops: numbers(hops), cost }
+            }
+            Announcement::Restarted { id, hops, cost } => {
+                let suffix = self.ids.get(&id).expect("only ids in use are restarted").clone();
+                Event::Restarted { suffix, hops: numbers(hops), cost }
+            }
+            Announcement::Ended(target) => {
+                let suffix = match target {
+                    Target::Path(suffix) => suffix.to_string(),
+                    Target::Id(id) => self.ids.remove(&id).expect("only ids in use are ended"),
+                };
+                assert!(self.live.remove(&suffix), "{suffix:?} is ended and was not announced");
+                Event::Ended(suffix)
+            }
+            Announcement::Unknown(kind) => panic!("announcement of type {kind}"),
+        })
+    }
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub struct Subscription {
+    pub id: u64,
+    dialect: &'static Dialect,
+    pub out: SendStream,
+    reader: Reader,
+    groups: mpsc::UnboundedReceiver<GroupIn>,
+    by_id: Groups,
+}
+
+impl Subscription {
+    /// The relay's next answer, or how it ended the stream.
+    pub async fn reply(&mut self) -> Result<Reply, End> {
+        soon(self.reader.message(&self.dialect.subscribe_reply)).await
+    }
+
+    /// How the relay ends the stream, without another message.
+    pub async fn end(&mut self) -> End {
+        soon(self.reader.end()).await
+    }
+
+    /// The next group, in the order they are opened.
+    pub async fn group(&mut self) -> GroupIn {
+        soon(self.groups.recv()).await.unwrap()
+    }
+
+    /// The next group if it is there.
+    pub fn try_group(&mut self) -> Option<GroupIn> {
+        self.groups.try_recv().ok()
+    }
+
+    pub async fn update(&mut self, preferences: &Preferences) {
+        send(&mut self.out, None, &self.dialect.subscribe_update, preferences).await;
+    }
+
+    /// Unsubscribes and forgets the id.
+    pub fn leave(&mut self) {
+        self.by_id.lock().unwrap().remove(&self.id);
+        self.out.finish();
+    }
+}
+
+/// A frame; there is no timestamp where the dialect carries none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    pub timestamp: Option<u64>,
+    pub payload: Bytes,
+}
+
+/// A group being received.
+#[derive(Debug)]
+pub struct GroupIn {
+    pub header: Header,
+    dialect: &'static Dialect,
+    pub reader: Reader,
+    previous: u64,
+}
+
+impl GroupIn {
+    pub(super) fn new(header: Header, dialect: &'static Dialect, reader: Reader) -> Self {
+        Self { header, dialect, reader, previous: 0 }
+    }
+
+    pub fn sequence(&self) -> u64 {
+        self.header.sequence
+    }
+
+    /// The next frame, or how the stream ended.
+    pub async fn frame(&mut self) -> Result<Frame, End> {
+        let (timestamp, size) = self.begin().await?;
+        Ok(Frame { timestamp, payload: soon(self.reader.bytes(size)).await? })
+    }
+
+    /// What precedes the next frame's payload: timestamp and size.
+    pub async fn begin(&mut self) -> Result<(Option<u64>, usize), End> {
+        let framing = self.dialect.framing;
+        let mut header = Vec::new();
+        let read = soon(async {
+            loop {
+                if let Some((header, _)) = framing.decode_frame(&header).expect("a frame header") {
+                    return Ok(header);
+                }
+                match self.reader.bytes(1).await {
+                    Ok(byte) => header.extend_from_slice(&byte),
+                    Err(End::FinInside) if header.is_empty() => return Err(End::Fin),
+                    Err(end) => return Err(end),
+                }
+            }
+        });
+        let FrameHeader { delta, size } = read.await?;
+        self.previous = self.previous.checked_add_signed(delta).expect("no time before 0");
+        Ok((framing.timestamps.then_some(self.previous), usize::try_from(size).unwrap()))
+    }
+
+    /// Every frame that is left, and how the stream ended.
+    pub async fn rest(&mut self) -> (Vec<Frame>, End) {
+        let mut frames = Vec::new();
+        loop {
+            match self.frame().await {
+                Ok(frame) => frames.push(frame),
+                Err(end) => return (frames, end),
+            }
+        }
+    }
+
+    /// The same without timestamps.
+    pub async fn payloads(&mut self) -> (Vec<Bytes>, End) {
+        let (frames, end) = self.rest().await;
+        (frames.into_iter().map(|frame| frame.payload).collect(), end)
+    }
+}
+
+/// The answer to TRACK.
+#[derive(Debug)]
+pub struct TrackAnswer {
+    codecs: track::Codecs,
+    _out: SendStream,
+    reader: Reader,
+}
+
+impl TrackAnswer {
+    /// The constants, with nothing behind them, or how the relay refused.
+    pub async fn read(mut self) -> Result<TrackInfo, End> {
+        let info = soon(self.reader.message(&self.codecs.info)).await?;
+        assert_eq!(soon(self.reader.end()).await, End::Fin);
+        Ok(info)
+    }
+}
+
+/// The answer to FETCH: frames without a group header.
+#[derive(Debug)]
+pub struct Fetched {
+    pub out: SendStream,
+    pub group: GroupIn,
+}
