@@ -35,6 +35,9 @@
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
 //! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
 
+// Nothing that somebody sends may end the process; tests may be blunter.
+#![cfg_attr(not(test), warn(clippy::panic, clippy::todo, clippy::unimplemented, clippy::unwrap_used))]
+
 pub mod auth;
 pub mod config;
 pub mod model;

@@ -5,6 +5,7 @@
 //! it may expire. Steady state has no task and no allocation of ours per group or frame.
 
 mod encode;
+mod room;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -14,6 +15,8 @@ use std::{
 use bytes::Bytes;
 
 pub(super) use encode::Headers;
+
+use room::Room;
 
 use super::{Shared, priority};
 use crate::{
@@ -62,6 +65,8 @@ struct Serving {
     active: Vec<Active>,
     /// Group streams wait for the peer's permission.
     opening: Option<Opening>,
+    /// Tells when a stream that was refused is worth another try.
+    room: Room,
     /// Groups have waited since the last arrival was taken, so that they may have gone stale.
     waited: bool,
     /// Buffers of streams that have ended, to be used again.
@@ -121,6 +126,7 @@ impl Egress {
                 joined: None,
                 active: Vec::new(),
                 opening: None,
+                room: Room::default(),
                 waited: false,
                 spare: Vec::new(),
             },
@@ -135,11 +141,12 @@ impl Egress {
     /// Moves groups from the log to the peer until one of the two has nothing more to give or take.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let Self { reader, serving } = self;
+        serving.room.register(cx);
         loop {
             if let Poll::Ready(event) = reader.poll(cx, |log| serving.collect(log)) {
                 return Poll::Ready(event);
             }
-            if serving.flush(cx) == Again(false) {
+            if serving.flush() == Again(false) {
                 return Poll::Pending;
             }
         }
@@ -241,10 +248,17 @@ impl Serving {
     }
 
     /// Hands over what is pending, in place.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Again {
+    fn flush(&mut self) -> Again {
+        let made = self.room.take();
+        let cx = &mut self.room.context();
         let mut again = Again(false);
         let mut at = 0;
         while let Some(active) = self.active.get_mut(at) {
+            let refused = active.blocked || (active.stream.is_none() && self.opening.is_some());
+            if refused && !made && !matches!(active.end, Some(State::Aborted(_))) {
+                at += 1;
+                continue;
+            }
             if active.stream.is_none() && active.end != Some(State::Aborted(code::OLD)) {
                 match self.session.conn.poll_open_uni(cx, &mut self.opening) {
                     Poll::Ready(Ok(mut stream)) => {

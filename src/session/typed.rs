@@ -1,10 +1,5 @@
 //! A raw stream and codecs make whole messages, each read once its length is known and within its limit.
 
-use std::{
-    future::poll_fn,
-    task::{Context, Poll},
-};
-
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
@@ -42,31 +37,45 @@ impl Reader {
         Self { stream, buffer: BytesMut::new() }
     }
 
-    /// A varint: a stream type or the tag of a message.
+    /// A varint: a stream type.
     pub(super) async fn varint(&mut self) -> Result<u64, Error> {
-        poll_fn(|cx| self.poll_varint(cx)).await
+        loop {
+            if let Some((value, size)) = integer::get(&self.buffer) {
+                self.buffer.advance(size);
+                return Ok(value);
+            }
+            self.more().await?;
+        }
     }
 
-    /// An untagged message of at most `limit` bytes.
+    /// A message of at most `limit` bytes. Nothing is consumed before it is whole, so the wait may be given up.
     pub(super) async fn message<T>(&mut self, codec: &Codec<T>, limit: usize) -> Result<T, Error> {
-        let tag = if codec.tagged { self.varint().await? } else { 0 };
-        let body = self.body(limit).await?;
+        let tagged = codec.tagged;
+        let (tag, body) = self.whole(tagged, limit).await?;
         Ok(codec.decode(tag, &body)?)
     }
 
-    /// The length-prefixed bytes of a message.
+    /// The body of a message without a tag.
     pub(super) async fn body(&mut self, limit: usize) -> Result<Bytes, Error> {
-        // A stream that ends inside a message was cut short.
-        let short = |error| if error == Error::Ended { DecodeError::Short { field: "length" }.into() } else { error };
-        let size = self.varint().await?;
-        if size > limit as u64 {
-            return Err(DecodeError::TooLarge { limit: limit as u64, size }.into());
+        self.whole(false, limit).await.map(|(_, body)| body)
+    }
+
+    async fn whole(&mut self, tagged: bool, limit: usize) -> Result<(u64, Bytes), Error> {
+        loop {
+            let (tag, at) = if tagged { integer::get(&self.buffer).unzip() } else { (Some(0), Some(0)) };
+            let size = at.and_then(|at| integer::get(self.buffer.get(at..)?));
+            if let (Some(tag), Some(at), Some((size, length))) = (tag, at, size) {
+                if size > limit as u64 {
+                    return Err(DecodeError::TooLarge { limit: limit as u64, size }.into());
+                }
+                let (start, end) = (at + length, at + length + size as usize);
+                if self.buffer.len() >= end {
+                    let body = self.buffer.split_to(end).freeze().slice(start..);
+                    return Ok((tag, body));
+                }
+            }
+            self.more().await?;
         }
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        while self.buffer.len() < size {
-            self.more().await.map_err(short)?;
-        }
-        Ok(self.buffer.split_to(size).freeze())
     }
 
     /// The stream, and what was read of it beyond the last message.
@@ -89,33 +98,15 @@ impl Reader {
         }
     }
 
-    fn poll_varint(&mut self, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
-        loop {
-            if let Some((value, size)) = integer::get(&self.buffer) {
-                self.buffer.advance(size);
-                return Poll::Ready(Ok(value));
-            }
-            match std::task::ready!(self.poll_more(cx)) {
-                Err(Error::Ended) if !self.buffer.is_empty() => {
-                    return Poll::Ready(Err(DecodeError::Short { field: "integer" }.into()));
-                }
-                result => result?,
-            }
-        }
-    }
-
+    /// Waits for more bytes. A stream that ends inside of a message was cut short.
     async fn more(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_more(cx)).await
-    }
-
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mut out = [Bytes::new()];
-        match std::task::ready!(self.stream.poll_read(cx, &mut out))? {
-            Some(_) => {
-                self.buffer.extend_from_slice(&out[0]);
-                Poll::Ready(Ok(()))
+        match self.stream.read().await? {
+            Some(chunk) => {
+                self.buffer.extend_from_slice(&chunk);
+                Ok(())
             }
-            None => Poll::Ready(Err(Error::Ended)),
+            None if self.buffer.is_empty() => Err(Error::Ended),
+            None => Err(DecodeError::Short { field: "message" }.into()),
         }
     }
 }
