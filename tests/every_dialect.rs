@@ -10,13 +10,38 @@ use common::{
 };
 use moq_relay::{
     types::{TrackInfo, code},
-    wire::{Dialect, lite::subscribe::Reply},
+    wire::{
+        Dialect,
+        dialect::{HopForm, Replace},
+        lite::{group::Framing, subscribe::Reply},
+    },
 };
 use tokio::time::sleep;
 
 /// More than one packet, one burst and one slab.
 fn large() -> Vec<u8> {
     (0..100_000u32).map(|i| (i % 251) as u8).collect()
+}
+
+/// The tests ask what a dialect can do; that it can is fixed here, by name (moq-lite, "version difference matrix").
+#[test]
+fn dialects_can_do_what_was_published() {
+    use HopForm::{Count, ReceiverAppends, SenderAppends};
+    use Replace::{Again, Restart, Retract};
+    // SETUP, ANNOUNCE_OK, TRACK, FETCH and START/END, UPDATE came together; then GOAWAY, costs, timestamps, frame starts.
+    let table = [
+        ("moq-lite-06", [true; 6], true, true, true, true, ReceiverAppends, Restart),
+        ("moq-lite-05", [true; 6], true, false, true, false, ReceiverAppends, Again),
+        ("moq-lite-04", [false; 6], true, false, false, false, SenderAppends, Retract),
+        ("moq-lite-03", [false; 6], false, false, false, false, Count, Retract),
+    ];
+    let can = Dialect::ALL.iter().map(|d| {
+        let (setup, ok, track) = (d.setup.is_some(), d.announce_ok.is_some(), d.track.is_some());
+        let since_05 = [setup, ok, track, d.fetch.is_some(), d.implicit_accept, d.send_updates];
+        let Framing { timestamps, frame_start } = d.framing;
+        (d.alpn, since_05, d.goaway.is_some(), d.costs, timestamps, frame_start, d.hops, d.replace)
+    });
+    assert_eq!(can.collect::<Vec<_>>(), table);
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,7 +146,8 @@ async fn upstream_wants_what_all_viewers_want_together() {
         let two = Preferences { priority: 9, max_age: Some(3 * second), end: Some(30), ..from(7) };
         let mut two_subscription = viewer.subscribe("room/a", VIDEO, two.clone()).await;
         let three = Preferences { priority: 1, max_age: Some(2 * second), ..from(8) };
-        if dialect.send_updates {
+        // moq-lite "SUBSCRIBE_UPDATE": publishers of 03 and 04 may fail on any byte after SUBSCRIBE.
+        if !matches!(dialect.name, "moq-lite-03" | "moq-lite-04") {
             let merged = feed.update().await.unwrap();
             assert_eq!((merged.priority, merged.max_age, merged.end), (9, Some(3 * second), Some(30)));
             assert_eq!(start(&merged), 7);
@@ -162,7 +163,7 @@ async fn upstream_wants_what_all_viewers_want_together() {
             two_subscription.update(&Preferences { priority: 77, ..two }).await;
             two_subscription.leave();
             let silent = timeout(Duration::from_secs(20), feed.update()).await;
-            assert!(silent.is_err(), "any byte after SUBSCRIBE may end the publisher's session: {silent:?}");
+            assert!(silent.is_err(), "{silent:?}");
         }
         assert_eq!(publisher.subscribes(), 1);
     })
