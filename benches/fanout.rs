@@ -224,7 +224,7 @@ impl Taken {
     fn take(&mut self, log: &Log) -> Option<u64> {
         loop {
             if let Some(group) = self.next.checked_sub(1).and_then(|ordinal| log.group(ordinal)) {
-                self.cursor.stored(group, &mut self.chunks);
+                self.cursor.stored(group, usize::MAX, &mut self.chunks);
             }
             if self.next == log.next() {
                 break;

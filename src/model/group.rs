@@ -186,6 +186,10 @@ pub struct Cursor {
     rest: Option<Rest>,
 }
 
+/// Whether something was left for the next look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct More(pub bool);
+
 #[derive(Clone, Copy, Debug)]
 struct Rest {
     chunk: usize,
@@ -205,27 +209,39 @@ impl Cursor {
     }
 
     /// Takes all stored bytes that are new.
-    pub fn stored(&mut self, group: &Group, out: &mut Vec<Bytes>) {
-        out.extend_from_slice(&group.chunks[self.chunk..]);
-        self.chunk = group.chunks.len();
+    /// After `most` bytes or a little more it stops and tells that there is more.
+    pub fn stored(&mut self, group: &Group, most: usize, out: &mut Vec<Bytes>) -> More {
+        let mut taken = 0;
+        while let Some(chunk) = group.chunks.get(self.chunk).filter(|_| taken < most) {
+            taken += chunk.len();
+            out.push(chunk.clone());
+            self.chunk += 1;
+        }
+        More(self.chunk < group.chunks.len())
     }
 
-    /// Takes what is new of the frames up to `last` inclusive, each behind what `header` writes for it.
+    /// Takes what is new of the frames up to `last` inclusive, each behind what `header` writes for it. After `most`
+    /// bytes or a frame more it stops and tells that there may be more.
     pub fn frames(
         &mut self,
         group: &Group,
         last: Option<u64>,
+        most: usize,
         mut header: impl FnMut(&Frame) -> Option<Bytes>,
         out: &mut Vec<Bytes>,
-    ) {
+    ) -> More {
+        let mut taken = 0;
         loop {
             let mut rest = match self.rest.take() {
                 Some(rest) => rest,
                 None => {
                     if self.is_past(last) {
-                        return;
+                        return More(false);
                     }
-                    let Some(frame) = group.frames.get(self.frame) else { return };
+                    let Some(frame) = group.frames.get(self.frame) else { return More(false) };
+                    if taken >= most {
+                        return More(true);
+                    }
                     out.extend(header(frame));
                     self.frame += 1;
                     Rest { chunk: frame.chunk, offset: frame.offset + frame.header, left: frame.size }
@@ -234,7 +250,7 @@ impl Cursor {
             while rest.left > 0 {
                 let Some(chunk) = group.chunks.get(rest.chunk) else {
                     self.rest = Some(rest);
-                    return;
+                    return More(false);
                 };
                 let available = chunk.len() - rest.offset;
                 if available == 0 {
@@ -243,6 +259,7 @@ impl Cursor {
                 }
                 let take = available.min(usize::try_from(rest.left).unwrap_or(usize::MAX));
                 out.push(chunk.slice(rest.offset..rest.offset + take));
+                taken += take;
                 rest.offset += take;
                 rest.left -= take as u64;
             }
@@ -294,7 +311,7 @@ mod tests {
             let group = group(&payloads, cut);
             let (mut cursor, mut out) = (Cursor::start(), Vec::new());
             let mark = |frame: &Frame| Some(Bytes::from(format!("<{}>", frame.size)));
-            cursor.frames(&group, None, mark, &mut out);
+            cursor.frames(&group, None, usize::MAX, mark, &mut out);
             assert_eq!(out.concat(), b"<5>hello<0><1>x<12>a longer one", "cut {cut}");
             assert!(cursor.is_past(Some(3)) && !cursor.is_past(Some(4)));
         }
@@ -304,7 +321,7 @@ mod tests {
     fn a_range_of_frames() {
         let group = group(&[b"a", b"b", b"c", b"d"], 3);
         let (mut cursor, mut out) = (Cursor::at_frame(1), Vec::new());
-        cursor.frames(&group, Some(2), |_| None, &mut out);
+        cursor.frames(&group, Some(2), usize::MAX, |_| None, &mut out);
         assert_eq!(out.concat(), b"bc");
         assert!(cursor.is_past(Some(2)));
     }
@@ -313,8 +330,21 @@ mod tests {
     fn stored_bytes_are_taken_once() {
         let group = group(&[b"ab", b"c"], 2);
         let (mut cursor, mut out) = (Cursor::start(), Vec::new());
-        cursor.stored(&group, &mut out);
-        cursor.stored(&group, &mut out);
+        cursor.stored(&group, usize::MAX, &mut out);
+        cursor.stored(&group, usize::MAX, &mut out);
         assert_eq!(out.concat(), b"\xffab\xffc");
+    }
+
+    #[test]
+    fn a_slow_reader_takes_a_group_in_parts() {
+        let group = group(&[b"ab", b"c", b"de"], 2);
+        let (mut cursor, mut out) = (Cursor::start(), Vec::new());
+        while cursor.stored(&group, 1, &mut out) == More(true) {}
+        assert_eq!((out.concat(), out.len()), (b"\xffab\xffc\xffde".to_vec(), 4));
+        let (mut cursor, mut out, mut looks) = (Cursor::start(), Vec::new(), 1);
+        while cursor.frames(&group, None, 1, |_| None, &mut out) == More(true) {
+            looks += 1;
+        }
+        assert_eq!((out.concat(), looks), (b"abcde".to_vec(), 3));
     }
 }

@@ -21,7 +21,7 @@ use room::Room;
 use super::{Shared, priority};
 use crate::{
     model::{
-        group::{Cursor, Group, State},
+        group::{Cursor, Group, More, State},
         track::{Closed, Log, Subscription},
         watch::Reader,
     },
@@ -29,6 +29,10 @@ use crate::{
     types::{Preferences, Start, code},
     wire::lite::group::Header,
 };
+
+/// The most bytes taken from the log for a stream at a time. Halved, a viewer that joins late takes more looks to catch
+/// up; doubled, one that stalls then pins twice as much, for each of its streams.
+pub(super) const MOST: usize = 256 << 10;
 
 /// What the conversation has to hear of a subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +103,8 @@ struct Active {
     cut: Option<Cut>,
     /// Taken from the log and not yet by the peer.
     pending: Vec<Bytes>,
+    /// The log has more of it, to be taken once the peer has taken what is pending.
+    more: More,
     /// The peer refuses bytes.
     blocked: bool,
     /// How the stream ends once `pending` is empty.
@@ -280,7 +286,7 @@ impl Serving {
                 at += 1;
                 continue;
             }
-            again.0 |= std::mem::take(&mut active.blocked);
+            again.0 |= std::mem::take(&mut active.blocked) || active.more == More(true);
             if active.end.is_none() {
                 at += 1;
                 continue;
@@ -311,21 +317,32 @@ impl Active {
         let last = preferences.end_frame.filter(|_| preferences.end == Some(sequence));
         let cut = (!headers.framing().timestamps || start > 0 || last.is_some()).then_some(Cut { last, previous: 0 });
         pending.push(headers.group(&Header { subscribe: id, sequence, frame_start: start }));
-        Self { ordinal, stream: None, cursor: Cursor::at_frame(start), cut, pending, blocked: false, end: None }
+        Self {
+            ordinal,
+            stream: None,
+            cursor: Cursor::at_frame(start),
+            cut,
+            pending,
+            more: More(false),
+            blocked: false,
+            end: None,
+        }
     }
 
     /// Takes what is new of the group, unless the peer has not taken what there was.
     fn take(&mut self, group: &Group, headers: &mut Headers) {
-        if self.blocked || self.end.is_some() {
+        // Beyond the header, bytes are pending only until the stream is open.
+        if self.blocked || self.end.is_some() || self.pending.len() > 1 {
             return;
         }
         match &mut self.cut {
-            None => self.cursor.stored(group, &mut self.pending),
+            None => self.more = self.cursor.stored(group, MOST, &mut self.pending),
             Some(cut) => {
                 let previous = &mut cut.previous;
-                self.cursor.frames(
+                self.more = self.cursor.frames(
                     group,
                     cut.last,
+                    MOST,
                     |frame| Some(headers.next_frame(frame, previous)),
                     &mut self.pending,
                 );
@@ -335,7 +352,7 @@ impl Active {
                 }
             }
         }
-        if group.state() != State::Open {
+        if self.more == More(false) && group.state() != State::Open {
             self.end = Some(group.state());
         }
     }

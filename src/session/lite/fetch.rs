@@ -8,11 +8,17 @@ use tokio::time::timeout;
 use super::request;
 use crate::{
     model::{
-        group::{Cursor, State},
+        group::{Cursor, More, State},
         origin,
         track::Interest,
     },
-    session::{Bi, Shared, egress::Headers, ingest, lite::subscribe, typed},
+    session::{
+        Bi, Shared,
+        egress::{Headers, MOST},
+        ingest,
+        lite::subscribe,
+        typed,
+    },
     transport::SendStream,
     types::{FrameRange, code},
     wire::lite::{fetch::Fetch, stream},
@@ -52,8 +58,12 @@ async fn frames(session: &Shared, interest: &Interest, ordinal: u64, frames: Fra
     loop {
         let state = reader.wait(|log| {
             let Some(group) = log.group(ordinal) else { return Some(State::Aborted(code::EVICTED)) };
-            cursor.frames(group, end, |frame| Some(headers.next_frame(frame, &mut previous)), &mut pending);
-            let state = if cursor.is_past(end) { State::Finished } else { group.state() };
+            let header = |frame: &_| Some(headers.next_frame(frame, &mut previous));
+            let state = match cursor.frames(group, end, MOST, header, &mut pending) {
+                More(true) => State::Open,
+                More(false) if cursor.is_past(end) => State::Finished,
+                More(false) => group.state(),
+            };
             (state != State::Open || !pending.is_empty()).then_some(state)
         });
         let state = state.await;

@@ -140,7 +140,7 @@ impl Reading {
         let (mut bytes, mut taken) = (Vec::new(), 0);
         while taken < TAKE {
             let (before, from) = (bytes.len(), self.cursor.next_frame());
-            self.cursor.frames(group, Some(self.frame.unwrap_or(from)), |_| None, &mut bytes);
+            self.cursor.frames(group, Some(self.frame.unwrap_or(from)), usize::MAX, |_| None, &mut bytes);
             taken += bytes[before..].iter().map(Bytes::len).sum::<usize>();
             if bytes.len() == before && self.cursor.next_frame() == from {
                 break;

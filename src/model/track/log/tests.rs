@@ -638,8 +638,8 @@ impl Collector {
         self.next = log.next();
         for (ordinal, collected) in &mut self.groups {
             if let Some(group) = log.group(*ordinal) {
-                collected.stored.stored(group, &mut collected.bytes);
-                collected.frames.frames(group, None, |_| None, &mut collected.payload);
+                collected.stored.stored(group, usize::MAX, &mut collected.bytes);
+                collected.frames.frames(group, None, usize::MAX, |_| None, &mut collected.payload);
             }
         }
     }
