@@ -89,6 +89,8 @@ impl Relay {
     /// Serves until `shutdown` turns true, then says goodbye to every session.
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
         let Self { shared, udp, tcp, .. } = self;
+        let addresses: Vec<_> = udp.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        let pages: Vec<_> = tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut tasks = JoinSet::new();
         let mut worker = accept::spawn_worker(shared.clone(), udp, shutdown.clone()).await?;
         for listener in tcp {
@@ -102,7 +104,7 @@ impl Relay {
         }
         tasks.spawn(shared.identity.clone().maintain());
         tasks.spawn(sweep(shared.origin.cache().clone()));
-        info!(hop = ?shared.origin.hop(), "serving");
+        info!(hop = ?shared.origin.hop(), quic = ?addresses, http = ?pages, "serving");
         tokio::select! {
             // The worker hears of the same and may be faster.
             biased;

@@ -19,6 +19,8 @@ pub use demand::{Demand, Fetch, Request};
 pub use route::{Asker, Route};
 pub use watcher::{Advert, Change, Changes, Renewed, Watcher};
 
+use tokio::time::Instant;
+
 use route::best;
 use tree::{Broadcast, Node, Running};
 use watcher::ShowsHidden;
@@ -45,6 +47,7 @@ impl std::fmt::Display for SessionId {
 #[derive(Debug)]
 pub struct Origin {
     hop: HopId,
+    started: Instant,
     cache: Arc<Cache>,
     tree: Mutex<Node>,
     ids: AtomicU64,
@@ -53,12 +56,17 @@ pub struct Origin {
 impl Origin {
     /// Nothing announced yet. `hop` is this node's identity.
     pub fn new(hop: HopId, cache: Arc<Cache>) -> Arc<Self> {
-        Arc::new(Self { hop, cache, tree: Mutex::default(), ids: AtomicU64::new(1) })
+        Arc::new(Self { hop, started: Instant::now(), cache, tree: Mutex::default(), ids: AtomicU64::new(1) })
     }
 
     /// This node's identity in hop lists.
     pub const fn hop(&self) -> HopId {
         self.hop
+    }
+
+    /// When it was made: the zero of timestamps for publishers that send none.
+    pub const fn started(&self) -> Instant {
+        self.started
     }
 
     /// Where groups are kept.

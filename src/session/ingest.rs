@@ -4,11 +4,7 @@
 //! the runtime has had one look at the sockets. So readers are woken once per burst, and a large frame is passed on
 //! while it arrives.
 
-use std::{
-    future::poll_fn,
-    sync::{Arc, LazyLock},
-    task::Poll,
-};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::Instant;
@@ -52,12 +48,12 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
     let Ok(writer) = feed.group(header.sequence) else { return reader.stop(code::CANCELLED) };
     drop(feed);
     let (recv, rest) = reader.into_parts();
-    frames(framing, recv, rest, writer).await;
+    frames(session, recv, rest, writer).await;
 }
 
 /// Reads frames to the end of the stream into a group.
-pub(super) async fn frames(framing: Framing, mut recv: RecvStream, rest: Bytes, writer: GroupWriter) {
-    match Parser::new(framing).run(&mut recv, rest, &writer).await {
+pub(super) async fn frames(session: &Shared, mut recv: RecvStream, rest: Bytes, writer: GroupWriter) {
+    match Parser::new(session.dialect.framing, session.view.origin().started()).run(&mut recv, rest, &writer).await {
         Ok(()) => writer.finish(),
         Err(Cut::Peer(code)) => writer.abort(code),
         Err(Cut::Ours(code)) => {
@@ -87,6 +83,8 @@ impl From<ReadError> for Cut {
 /// Cuts the bytes of a stream into frames.
 struct Parser {
     framing: Framing,
+    /// When timestamps begin, for peers that send none.
+    epoch: Instant,
     batch: Batch,
     /// The beginning of a frame header that has not arrived whole.
     partial: BytesMut,
@@ -101,9 +99,10 @@ struct Parser {
 const BURST: usize = 64 << 10;
 
 impl Parser {
-    fn new(framing: Framing) -> Self {
+    fn new(framing: Framing, epoch: Instant) -> Self {
         Self {
             framing,
+            epoch,
             batch: Batch::default(),
             partial: BytesMut::new(),
             headers: BytesMut::new(),
@@ -187,7 +186,8 @@ impl Parser {
             header.delta
         } else {
             // Peers that carry no timestamps are stamped on arrival, in milliseconds, never backwards.
-            i64::try_from(arrival().saturating_sub(self.timestamp)).unwrap_or(0)
+            let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+            i64::try_from(now.saturating_sub(self.timestamp)).unwrap_or(0)
         };
         // moq-lite "GROUP and FRAME": a sum below 0 is an error.
         self.timestamp = self.timestamp.checked_add_signed(delta).ok_or(Cut::Ours(code::MALFORMED))?;
@@ -196,12 +196,6 @@ impl Parser {
         self.batch.frame(self.timestamp, header.size, self.headers.split().freeze());
         Ok(())
     }
-}
-
-/// Milliseconds since the process's first look at the clock.
-fn arrival() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads what comes while the runtime looks at its sockets twice: once for the packets, once for the connection to

@@ -111,7 +111,7 @@ pub(super) async fn ask(session: &Arc<Shared>, fetch: origin::Fetch) {
             Ok(writer) if read.is_none() => writer.finish(),
             Ok(writer) => {
                 let [rest] = first;
-                ingest::frames(session.dialect.framing, recv, rest, writer).await;
+                ingest::frames(session, recv, rest, writer).await;
             }
         },
     }
