@@ -5,7 +5,7 @@ mod connection;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
@@ -105,14 +105,16 @@ impl Relay {
         tasks.spawn(shared.identity.clone().maintain());
         tasks.spawn(sweep(shared.origin.cache().clone()));
         info!(hop = ?shared.origin.hop(), quic = ?addresses, http = ?pages, "serving");
-        tokio::select! {
-            // The worker hears of the same and may be faster.
-            biased;
-            () = stopped(shutdown) => {}
-            _ = &mut worker => bail!("the QUIC worker ended"),
-        }
+        let over = tokio::select! {
+            () = stopped(shutdown.clone()) => false,
+            // The worker hears of a shutdown too and may be faster.
+            _ = &mut worker => {
+                ensure!(*shutdown.borrow() || shutdown.has_changed().is_err(), "the QUIC worker ended");
+                true
+            }
+        };
         info!("shutting down");
-        if tokio::time::timeout(GOODBYE, worker).await.is_err() {
+        if !over && tokio::time::timeout(GOODBYE, worker).await.is_err() {
             warn!("some sessions did not take the goodbye in time");
         }
         tasks.shutdown().await;

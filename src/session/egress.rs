@@ -71,6 +71,8 @@ struct Serving {
     opening: Option<Opening>,
     /// Tells when a stream that was refused is worth another try.
     room: Room,
+    /// It has let others go first since it was woken.
+    stepped_back: bool,
     /// Groups have waited since the last arrival was taken, so that they may have gone stale.
     waited: bool,
     /// Buffers of streams that have ended, to be used again.
@@ -133,6 +135,7 @@ impl Egress {
                 active: Vec::new(),
                 opening: None,
                 room: Room::default(),
+                stepped_back: false,
                 waited: false,
                 spare: Vec::new(),
             },
@@ -147,6 +150,12 @@ impl Egress {
     /// Moves groups from the log to the peer until one of the two has nothing more to give or take.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let Self { reader, serving } = self;
+        // Who is behind lets those who are not go first: one more turn of the run queue, no timer.
+        if serving.active.iter().any(|active| active.blocked) && !std::mem::replace(&mut serving.stepped_back, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        serving.stepped_back = false;
         serving.room.register(cx);
         loop {
             if let Poll::Ready(event) = reader.poll(cx, |log| serving.collect(log)) {
