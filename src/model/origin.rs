@@ -201,8 +201,7 @@ impl View {
             (everybody.clone(), None)
         };
         let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
-        let live = |running: &&Running| running.route == Some(route.id) && !running.track.is_closed();
-        if let Some(running) = running.iter().find(live) {
+        if let Some(running) = running.iter().find(|running| running.route == Some(route.id)) {
             return Ok(running.track.interest());
         }
         let home: Weak<Origin> = Arc::downgrade(&self.origin);
@@ -419,8 +418,7 @@ impl Broadcast {
         let mut lost = Vec::new();
         for running in self.tracks.values_mut().flatten() {
             let best = best(&self.routes, at, running.asker);
-            let settled = running.route.is_some() && running.route == best.map(|route| route.id);
-            if settled || running.track.is_closed() {
+            if running.route.is_some() && running.route == best.map(|route| route.id) {
                 continue;
             }
             match best {

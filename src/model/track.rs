@@ -75,11 +75,6 @@ impl Track {
         self.log.with(|log| log.ask(sequence))
     }
 
-    /// Whether it has ended, so that a new viewer must ask anew.
-    pub(super) fn is_closed(&self) -> bool {
-        self.log.with(|log| log.closed().is_some())
-    }
-
     /// Whether nobody holds an interest.
     pub(super) fn is_unwanted(&self) -> bool {
         self.wanted.with(|wanted| wanted.is_unwanted())

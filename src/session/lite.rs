@@ -21,12 +21,11 @@ pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: Recv
     let mut reader = typed::Reader::new(recv);
     let Ok(kind) = reader.varint().await else { return Ok(()) };
     let dialect = session.dialect;
-    let bi = |send, reader| -> Bi { (send, reader) };
     match kind {
-        stream::ANNOUNCE => announce::serve(&session, bi(send, reader)).await,
-        stream::SUBSCRIBE => subscribe::serve(&session, bi(send, reader)).await,
-        stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, bi(send, reader)).await,
-        stream::TRACK if dialect.track.is_some() => track::serve(&session, bi(send, reader)).await,
+        stream::ANNOUNCE => announce::serve(&session, (send, reader)).await,
+        stream::SUBSCRIBE => subscribe::serve(&session, (send, reader)).await,
+        stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, (send, reader)).await,
+        stream::TRACK if dialect.track.is_some() => track::serve(&session, (send, reader)).await,
         stream::GOAWAY if dialect.goaway.is_some() => goaway::serve(&session, reader).await,
         // Unknown here or not offered: never worth the session.
         _ => {

@@ -40,11 +40,6 @@ impl Connection {
         Self { session: Arc::new(session), web: true }
     }
 
-    /// Whether this is WebTransport.
-    pub const fn is_web(&self) -> bool {
-        self.web
-    }
-
     fn quic(&self) -> &quinn::Connection {
         &self.session
     }
