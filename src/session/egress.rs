@@ -274,7 +274,7 @@ impl Serving {
                 at += 1;
                 continue;
             }
-            if active.stream.is_none() && active.end != Some(State::Aborted(code::OLD)) {
+            if active.stream.is_none() {
                 match self.session.conn.poll_open_uni(cx, &mut self.opening) {
                     Poll::Ready(Ok(mut stream)) => {
                         let ordinal = self.session.opened.fetch_add(1, Relaxed);
