@@ -33,13 +33,15 @@ pub use error::Error;
 pub use place::Place;
 
 use self::{flags::Invocation, layers::Layers};
-use crate::{auth, model, transport, web};
+use crate::{auth, model, session, transport, web};
 
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Config {
     /// Sockets and certificates.
     pub transport: transport::Config,
+    /// Dialects, and how sessions end.
+    pub session: session::Config,
     /// HTTP.
     pub web: web::Config,
     /// The cache.

@@ -1,14 +1,23 @@
 //! Assembles everything, in order, once: sockets first, readiness last. Owns the tasks and the end of them.
 
 mod accept;
+mod bind;
 mod connection;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tracing::{info, warn};
 
+use self::{accept::Clients, bind::Sockets};
 use crate::{
     auth::Auth,
     config::Config,
@@ -17,19 +26,25 @@ use crate::{
         origin::Origin,
     },
     session,
-    transport::tls::Identity,
+    transport::{
+        config::{Allow, Tls},
+        tls::Identity,
+    },
     types::HopId,
-    web,
+    web::{self, config::Https},
+    wire::Offer,
 };
 
 /// A relay that has bound its sockets and not begun to serve.
 #[derive(Debug)]
 pub struct Relay {
     shared: Arc<Shared>,
-    udp: Vec<std::net::UdpSocket>,
-    tcp: Vec<std::net::TcpListener>,
+    sockets: Sockets,
+    /// The certificates of HTTPS.
+    https: Arc<Identity>,
+    ws: bool,
+    allow: Allow,
     address: SocketAddr,
-    web_address: Option<SocketAddr>,
 }
 
 /// What every connection needs.
@@ -38,36 +53,56 @@ struct Shared {
     origin: Arc<Origin>,
     auth: Arc<Auth>,
     identity: Arc<Identity>,
+    /// The dialects spoken with clients.
+    offer: Offer,
     limits: session::Limits,
+    /// How long sessions may stay after they were asked to move.
+    drain: Duration,
 }
 
 /// How often the cache looks for groups that have outlived their time.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How long sessions may take to hear that the relay is leaving.
+/// How long peers may take to hear that the relay has closed their sessions.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Sessions that may begin by another door than QUIC and were not looked at yet.
+const KNOCKS: usize = 256;
 
 impl Relay {
     /// Loads certificates and binds every socket; nothing is served yet. `optional` addresses may be missing on this
     /// machine, as long as one address is left.
     pub fn bind(config: &Config, optional: bool) -> Result<Self> {
-        let identity = Identity::load(&config.transport.server.tls)?;
+        let server = &config.transport.server;
+        let identity = Identity::load(&server.tls)?;
+        let Https { cert, key, .. } = &config.web.https;
+        let https = match &cert[..] {
+            [] => identity.clone(),
+            _ => Identity::load(&Tls { cert: cert.clone(), key: key.clone(), generate: Vec::new() })?,
+        };
         let auth = Arc::new(Auth::new(&config.auth));
-        let sockets = accept::bind(config, optional)?;
-        let hop = HopId::from_random(rand::random());
+        let sockets = bind::bind(config, optional)?;
         let limits = Limits {
             capacity: config.model.capacity,
             duration: config.model.duration,
             groups: config.model.groups.map(|groups| usize::try_from(groups).unwrap_or(usize::MAX)),
         };
-        let origin = Origin::new(hop, Cache::new(limits));
-        let shared = Arc::new(Shared { origin, auth, identity, limits: session::Limits::default() });
+        let origin = Origin::new(HopId::from_random(rand::random()), Cache::new(limits));
+        let shared = Shared {
+            origin,
+            auth,
+            identity,
+            offer: config.session.server.clone(),
+            limits: session::Limits::default(),
+            drain: config.session.drain,
+        };
         Ok(Self {
-            shared,
             address: sockets.udp.first().context("no address to serve")?.local_addr()?,
-            web_address: sockets.tcp.first().map(std::net::TcpListener::local_addr).transpose()?,
-            udp: sockets.udp,
-            tcp: sockets.tcp,
+            shared: Arc::new(shared),
+            sockets,
+            https,
+            ws: config.web.ws,
+            allow: server.unix.allow.clone(),
         })
     }
 
@@ -76,9 +111,11 @@ impl Relay {
         self.address
     }
 
-    /// The first HTTP address served, if any.
-    pub const fn web_address(&self) -> Option<SocketAddr> {
-        self.web_address
+    /// The first address of each kind that is not QUIC, if it is served.
+    pub fn other_addresses(&self) -> OtherAddresses {
+        let first = |listeners: &[TcpListener]| listeners.first().and_then(|listener| listener.local_addr().ok());
+        let Sockets { http, https, tcp, .. } = &self.sockets;
+        OtherAddresses { http: first(http), https: first(https), tcp: first(tcp) }
     }
 
     /// What is live, to look at.
@@ -86,25 +123,47 @@ impl Relay {
         self.shared.origin.clone()
     }
 
-    /// Serves until `shutdown` turns true, then says goodbye to every session.
+    /// Serves until `shutdown` turns true, then asks every session to move and waits until they have.
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
-        let Self { shared, udp, tcp, .. } = self;
-        let addresses: Vec<_> = udp.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-        let pages: Vec<_> = tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let Self { shared, sockets, https, ws, allow, .. } = self;
+        log(&shared, &sockets);
+        let Sockets { udp, http, https: secure, tcp, unix } = sockets;
         let mut tasks = JoinSet::new();
         let mut worker = accept::spawn_worker(shared.clone(), udp, shutdown.clone()).await?;
-        for listener in tcp {
+        let (knock, knocks) = mpsc::channel(KNOCKS);
+        let doors = tokio::spawn(accept::serve(shared.clone(), Clients::Others(knocks), shutdown.clone()));
+        let router = web::router(web::State {
+            identity: shared.identity.clone(),
+            auth: shared.auth.clone(),
+            origin: shared.origin.clone(),
+            door: ws.then(|| web::Door {
+                knock: knock.clone(),
+                protocols: shared.offer.alpns(),
+                in_band: shared.offer.select(None).is_some(),
+            }),
+        });
+        let acceptor = https.acceptor(&["h2", "http/1.1"])?;
+        let secured = secure.into_iter().map(|listener| (listener, Some(acceptor.clone())));
+        for (listener, tls) in http.into_iter().map(|listener| (listener, None)).chain(secured) {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let router = web::router(web::State {
-                identity: shared.identity.clone(),
-                auth: shared.auth.clone(),
-                origin: shared.origin.clone(),
+            tasks.spawn(web::serve(listener, tls, router.clone(), stopped(shutdown.clone())));
+        }
+        for listener in tcp {
+            tasks.spawn(accept::tcp(tokio::net::TcpListener::from_std(listener)?, knock.clone()));
+        }
+        if let Some(listener) = unix {
+            let serving = accept::unix(listener, allow, knock.clone());
+            tasks.spawn(async move {
+                if let Err(error) = serving.await {
+                    warn!(%error, "the Unix socket is not served any more");
+                }
             });
-            tasks.spawn(web::serve(listener, router, stopped(shutdown.clone())));
+        }
+        if !Arc::ptr_eq(&https, &shared.identity) {
+            tasks.spawn(https.maintain());
         }
         tasks.spawn(shared.identity.clone().maintain());
         tasks.spawn(sweep(shared.origin.cache().clone()));
-        info!(hop = ?shared.origin.hop(), quic = ?addresses, http = ?pages, "serving");
         let over = tokio::select! {
             () = stopped(shutdown.clone()) => false,
             // The worker hears of a shutdown too and may be faster.
@@ -114,12 +173,39 @@ impl Relay {
             }
         };
         info!("shutting down");
-        if !over && tokio::time::timeout(GOODBYE, worker).await.is_err() {
+        let leave = async {
+            if !over {
+                let _ = worker.await;
+            }
+            let _ = doors.await;
+        };
+        if tokio::time::timeout(shared.drain + GOODBYE, leave).await.is_err() {
             warn!("some sessions did not take the goodbye in time");
         }
         tasks.shutdown().await;
         Ok(())
     }
+}
+
+/// See [`Relay::other_addresses`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OtherAddresses {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTP over TLS.
+    pub https: Option<SocketAddr>,
+    /// QMux over TCP.
+    pub tcp: Option<SocketAddr>,
+}
+
+fn log(shared: &Shared, sockets: &Sockets) {
+    let local = |listeners: &[TcpListener]| -> Vec<_> {
+        listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    };
+    let quic: Vec<_> = sockets.udp.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    let (http, https, tcp) = (local(&sockets.http), local(&sockets.https), local(&sockets.tcp));
+    let unix = sockets.unix.as_ref().and_then(|listener| listener.local_addr().ok());
+    info!(hop = ?shared.origin.hop(), ?quic, ?http, ?https, ?tcp, ?unix, "serving");
 }
 
 async fn stopped(mut shutdown: watch::Receiver<bool>) {

@@ -3,6 +3,7 @@
 //! The driver accepts streams and hands each to a task of its own in the session's `JoinSet`; dropping it ends them
 //! all. What the peer does wrong ends the stream or, as a [`Violation`], the session; nobody else notices.
 
+pub mod config;
 mod egress;
 pub mod handshake;
 mod ingest;
@@ -14,12 +15,17 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
 
-use tokio::task::JoinSet;
+pub use config::Config;
+pub use handshake::Peer;
+
+use tokio::{sync::Notify, task::JoinSet};
 use tracing::{debug, warn};
+
+use handshake::SessionStream;
 
 use crate::{
     model::{
@@ -30,7 +36,8 @@ use crate::{
     transport::{Closed, Connection, SendStream},
     types::{HopId, Path},
     wire::{
-        DecodeError, Dialect,
+        DecodeError, Dialect, Offer,
+        integer::Form,
         lite::{close, setup::Setup},
     },
 };
@@ -72,60 +79,87 @@ pub enum Violation {
     /// No SETUP within the deadline, or something else in its place.
     #[error("no SETUP")]
     NoSetup,
+    /// None of the versions that a client lists is on offer.
+    #[error("no version in common: {asked} asked for, {offered} offered")]
+    NoVersion {
+        /// The client's version codes, in hex.
+        asked: String,
+        /// The names of those offered in band.
+        offered: String,
+    },
+    /// The peer asks to move a second time.
+    #[error("second GOAWAY")]
+    SecondGoaway,
     /// A path announced twice where the dialect has no such thing.
     #[error("{0:?} announced twice")]
     AnnouncedTwice(Path),
+    /// An announcement that is told by an earlier one which is not live, or keeps more of it than there is.
+    #[error("an announcement builds on one that is not there")]
+    UnknownBase,
     /// An announce id that is not in use.
     #[error("announce id {0} is not in use")]
     UnknownAnnounceId(u64),
 }
 
 impl Violation {
+    fn no_version(asked: &[u64], offer: &Offer) -> Self {
+        let asked: Vec<_> = asked.iter().map(|code| format!("{code:#x}")).collect();
+        let offered: Vec<_> = offer.dialects().filter(|dialect| dialect.in_band).map(|dialect| dialect.name).collect();
+        Self::NoVersion { asked: asked.join(", "), offered: offered.join(", ") }
+    }
+
     /// The session code it is closed with.
     pub const fn code(&self) -> u32 {
         match self {
             Self::Malformed { error: DecodeError::TooManyParameters { .. }, .. } => close::KEY_VALUE_FORMATTING,
             Self::NoSetup => close::CONTROL_TIMEOUT,
+            Self::NoVersion { .. } => close::VERSION_NEGOTIATION_FAILED,
             _ => close::PROTOCOL_VIOLATION,
         }
     }
 }
 
 /// Starts serving a peer whose handshake is over.
-pub fn start(
-    conn: Connection,
-    dialect: &'static Dialect,
-    peer: Setup,
-    view: View,
-    limits: Limits,
-) -> (Session, Driver) {
-    let stamp = HopId::from_random(rand::random());
+pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Session, Driver) {
+    let Peer { dialect, setup, stream } = peer;
     let shared = Arc::new(Shared {
-        conn: conn.clone(),
+        conn,
         dialect,
-        peer,
+        peer: setup,
         view,
         limits,
-        stamp,
+        stamp: HopId::from_random(rand::random()),
         feeds: Mutex::default(),
         announcers: Mutex::default(),
         opened: AtomicU32::new(0),
         next_id: AtomicU64::new(0),
         bi: Mutex::new(lite::Streams::new(IDLE_STREAMS)),
+        leave: Notify::new(),
+        leaving: AtomicBool::new(false),
+        peer_leaving: AtomicBool::new(false),
+        peer_left: Notify::new(),
     });
-    (Session { conn }, Driver { shared })
+    (Session { shared: shared.clone() }, Driver { shared, stream })
 }
 
 /// A handle on a running session.
 #[derive(Clone, Debug)]
 pub struct Session {
-    conn: Connection,
+    shared: Arc<Shared>,
 }
 
 impl Session {
     /// Ends it with a session code.
     pub fn close(&self, code: u32, reason: &str) {
-        self.conn.close(code, reason);
+        self.shared.conn.close(code, reason);
+    }
+
+    /// Asks the peer to move to the same place again, where the dialect has words for it. What runs goes on; new
+    /// requests are refused.
+    pub fn leave(&self) {
+        if !self.shared.leaving.swap(true, Relaxed) {
+            self.shared.leave.notify_one();
+        }
     }
 }
 
@@ -149,9 +183,22 @@ struct Shared {
     /// The next subscribe id.
     next_id: AtomicU64,
     bi: Mutex<lite::Streams>,
+    /// Tells the driver to say GOAWAY.
+    leave: Notify,
+    /// This side is about to leave: nothing new is begun for the peer.
+    leaving: AtomicBool,
+    /// The peer is about to leave: nothing new is asked of it.
+    peer_leaving: AtomicBool,
+    /// Tells the driver that it is.
+    peer_left: Notify,
 }
 
 impl Shared {
+    /// How the dialect writes integers.
+    const fn form(&self) -> Form {
+        self.dialect.integers()
+    }
+
     fn feeds(&self) -> MutexGuard<'_, HashMap<u64, Arc<Producer>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,6 +217,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Driver {
     shared: Arc<Shared>,
+    stream: Option<SessionStream>,
 }
 
 /// A task of a session ends with nothing to say, or with a violation.
@@ -178,7 +226,14 @@ type Outcome = Result<(), Violation>;
 impl Driver {
     /// Runs the session and tells how it ended.
     pub async fn run(self) -> Closed {
-        let shared = self.shared;
+        let Self { shared, mut stream } = self;
+        let goodbye = async {
+            match &mut stream {
+                Some(stream) => stream.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(goodbye);
         // Dropped last to first: routes are withdrawn before the tasks that feed their tracks end, so that a standby
         // can take over.
         let mut tasks = JoinSet::<Outcome>::new();
@@ -194,6 +249,20 @@ impl Driver {
                     Ok(recv) => { tasks.spawn(ingest::stream(shared.clone(), recv)); }
                     Err(_) => break,
                 },
+                datagram = shared.conn.read_datagram(), if shared.dialect.datagrams => match datagram {
+                    Ok(datagram) => ingest::datagram(&shared, &datagram),
+                    Err(_) => break,
+                },
+                () = &mut goodbye => {
+                    shared.conn.close(close::NONE, "");
+                    break;
+                }
+                () = shared.peer_left.notified() => {
+                    if let Some(publisher) = &publisher {
+                        publisher.leave();
+                    }
+                }
+                () = shared.leave.notified() => { tasks.spawn(lite::goaway::send(shared.clone())); }
                 request = next_request(&mut demand) => {
                     tasks.spawn(lite::subscribe::ask(shared.clone(), request, publisher.as_ref().map(|p| p.tracks())));
                 },

@@ -1,35 +1,50 @@
 //! How bytes come and go: one connection type over a closed set of doors.
 //!
-//! `quic` is raw QUIC and WebTransport, `memory` an in-process pair for tests. Streams are polled in place: a send that
+//! `quic` is raw QUIC and WebTransport, `stream` a WebSocket, TCP or a Unix socket, `memory` an in-process pair for tests. Streams are polled in place: a send that
 //! the peer does not take leaves its bytes with the caller, so nothing queues here. A send stream that is dropped
 //! without [`SendStream::finish`] is reset, so an interruption never looks like an end.
 
 pub mod config;
 pub mod incoming;
+pub mod listener;
 pub mod memory;
 pub mod quic;
+pub mod socket;
+pub mod stream;
 pub mod tls;
-pub mod udp;
+pub mod websocket;
 
 use std::{
     future::poll_fn,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 
 pub use config::Config;
-pub use incoming::{Greeting, Incoming, Listener};
+pub use incoming::{Greeting, Incoming};
+pub use listener::Listener;
 
 /// An established connection, ready for streams. Cheap to clone; it lives until [`Connection::close`] or the peer ends.
 #[derive(Clone, Debug)]
 pub enum Connection {
     /// Raw QUIC or WebTransport.
     Quic(quic::Connection),
+    /// QMux over a WebSocket, TCP or a Unix socket.
+    Stream(stream::Connection),
     /// In this process.
     Memory(memory::Connection),
+}
+
+/// What is known of the way to the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Path {
+    /// Bits per second that can be sent.
+    pub bitrate: Option<u64>,
+    /// Round-trip time, smoothed.
+    pub rtt: Option<Duration>,
 }
 
 /// The sending half of a stream.
@@ -42,6 +57,7 @@ pub struct SendStream {
 #[derive(Debug)]
 enum SendKind {
     Quic(quic::SendStream),
+    Stream(stream::SendStream),
     Memory(memory::SendStream),
 }
 
@@ -50,6 +66,8 @@ enum SendKind {
 pub enum RecvStream {
     /// Raw QUIC or WebTransport.
     Quic(quic::RecvStream),
+    /// QMux.
+    Stream(stream::RecvStream),
     /// In this process.
     Memory(memory::RecvStream),
 }
@@ -100,6 +118,7 @@ impl Connection {
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.accept_bi().await,
+            Self::Stream(c) => c.accept_bi().await,
             Self::Memory(c) => c.accept_bi().await,
         }
     }
@@ -108,6 +127,7 @@ impl Connection {
     pub async fn accept_uni(&self) -> Result<RecvStream, Closed> {
         match self {
             Self::Quic(c) => c.accept_uni().await,
+            Self::Stream(c) => c.accept_uni().await,
             Self::Memory(c) => c.accept_uni().await,
         }
     }
@@ -116,6 +136,7 @@ impl Connection {
     pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.open_bi().await,
+            Self::Stream(c) => c.open_bi().await,
             Self::Memory(c) => c.open_bi().await,
         }
     }
@@ -133,6 +154,7 @@ impl Connection {
         }
         match self {
             Self::Quic(c) => c.poll_open_uni(cx, opening),
+            Self::Stream(c) => c.poll_open_uni(cx, opening),
             Self::Memory(c) => Poll::Ready(c.open_uni()),
         }
     }
@@ -143,10 +165,47 @@ impl Connection {
         poll_fn(|cx| self.poll_open_uni(cx, &mut opening)).await
     }
 
+    /// The next datagram of the peer; never, where the door has none.
+    pub async fn read_datagram(&self) -> Result<Bytes, Closed> {
+        match self {
+            Self::Quic(c) => c.read_datagram().await,
+            Self::Stream(c) => c.read_datagram().await,
+            Self::Memory(c) => c.read_datagram().await,
+        }
+    }
+
+    /// Sends a datagram of at most [`Connection::max_datagram_size`] bytes, or loses it.
+    pub fn send_datagram(&self, datagram: Bytes) {
+        match self {
+            Self::Quic(c) => c.send_datagram(datagram),
+            Self::Stream(c) => c.send_datagram(datagram),
+            Self::Memory(c) => c.send_datagram(datagram),
+        }
+    }
+
+    /// The most bytes of a datagram to this peer; `None` when it takes none.
+    pub fn max_datagram_size(&self) -> Option<usize> {
+        match self {
+            Self::Quic(c) => c.max_datagram_size(),
+            Self::Stream(c) => c.max_datagram_size(),
+            Self::Memory(_) => Some(memory::MAX_DATAGRAM),
+        }
+    }
+
+    /// What is known of the way to the peer now.
+    pub fn path(&self) -> Path {
+        match self {
+            Self::Quic(c) => c.path(),
+            Self::Stream(c) => c.path(),
+            Self::Memory(_) => Path { bitrate: None, rtt: Some(Duration::ZERO) },
+        }
+    }
+
     /// Closes the session with a session code.
     pub fn close(&self, code: u32, reason: &str) {
         match self {
             Self::Quic(c) => c.close(code, reason),
+            Self::Stream(c) => c.close(code, reason),
             Self::Memory(c) => c.close(code, reason),
         }
     }
@@ -155,18 +214,20 @@ impl Connection {
     pub async fn closed(&self) -> Closed {
         match self {
             Self::Quic(c) => c.closed().await,
+            Self::Stream(c) => c.closed().await,
             Self::Memory(c) => c.closed().await,
         }
     }
 
-    /// How many unidirectional streams the peer may have open at a time.
+    /// How many unidirectional streams the peer may have open at a time. Only QUIC pays for streams that may be opened,
+    /// so elsewhere the limit is fixed.
     pub fn allow_uni(&self, streams: u32) {
         if let Self::Quic(c) = self {
             c.allow_uni(streams);
         }
     }
 
-    /// How many bidirectional streams the peer may have open at a time.
+    /// The same for bidirectional streams.
     pub fn allow_bi(&self, streams: u32) {
         if let Self::Quic(c) = self {
             c.allow_bi(streams);
@@ -179,19 +240,17 @@ impl Connection {
             c.set_windows(receive, send);
         }
     }
-
-    /// The peer's address, where there is one.
-    pub fn remote_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Quic(c) => Some(c.remote_address()),
-            Self::Memory(_) => None,
-        }
-    }
 }
 
 impl From<quic::SendStream> for SendStream {
     fn from(stream: quic::SendStream) -> Self {
         Self { inner: SendKind::Quic(stream), ended: false }
+    }
+}
+
+impl From<stream::SendStream> for SendStream {
+    fn from(stream: stream::SendStream) -> Self {
+        Self { inner: SendKind::Stream(stream), ended: false }
     }
 }
 
@@ -206,6 +265,7 @@ impl SendStream {
     pub fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &mut Vec<Bytes>) -> Poll<Result<(), WriteError>> {
         match &mut self.inner {
             SendKind::Quic(s) => s.poll_write(cx, chunks),
+            SendKind::Stream(s) => s.poll_write(cx, chunks),
             SendKind::Memory(s) => s.poll_write(cx, chunks),
         }
     }
@@ -221,6 +281,7 @@ impl SendStream {
         if !std::mem::replace(&mut self.ended, true) {
             match &mut self.inner {
                 SendKind::Quic(s) => s.finish(),
+                SendKind::Stream(s) => s.finish(),
                 SendKind::Memory(s) => s.finish(),
             }
         }
@@ -231,6 +292,7 @@ impl SendStream {
         if !std::mem::replace(&mut self.ended, true) {
             match &mut self.inner {
                 SendKind::Quic(s) => s.reset(code),
+                SendKind::Stream(s) => s.reset(code),
                 SendKind::Memory(s) => s.reset(code),
             }
         }
@@ -238,8 +300,10 @@ impl SendStream {
 
     /// Higher is sent first.
     pub fn set_priority(&mut self, priority: i32) {
-        if let SendKind::Quic(s) = &mut self.inner {
-            s.set_priority(priority);
+        match &mut self.inner {
+            SendKind::Quic(s) => s.set_priority(priority),
+            SendKind::Stream(s) => s.set_priority(priority),
+            SendKind::Memory(_) => {}
         }
     }
 
@@ -247,6 +311,7 @@ impl SendStream {
     pub async fn stopped(&mut self) -> Result<Option<u32>, Closed> {
         match &mut self.inner {
             SendKind::Quic(s) => s.stopped().await,
+            SendKind::Stream(s) => s.stopped().await,
             SendKind::Memory(s) => s.stopped().await,
         }
     }
@@ -263,6 +328,7 @@ impl RecvStream {
     pub fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut [Bytes]) -> Poll<Result<Option<usize>, ReadError>> {
         match self {
             Self::Quic(s) => s.poll_read(cx, out),
+            Self::Stream(s) => s.poll_read(cx, out),
             Self::Memory(s) => s.poll_read(cx, out),
         }
     }
@@ -279,6 +345,7 @@ impl RecvStream {
     pub fn stop(&mut self, code: u32) {
         match self {
             Self::Quic(s) => s.stop(code),
+            Self::Stream(s) => s.stop(code),
             Self::Memory(s) => s.stop(code),
         }
     }

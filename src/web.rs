@@ -1,4 +1,4 @@
-//! HTTP: what is live, one group of a track, the certificate to pin, and whether this process is well.
+//! HTTP: what is live, one group of a track, the certificate to pin, whether this process is well, and WebSockets.
 //!
 //! A small file per page. Pages see the model through a view with the scope of what the request may do; nothing here
 //! is known to a session. Paths are names as they stand: nobody percent-decodes them.
@@ -11,6 +11,7 @@ mod fetch;
 mod health;
 mod problem;
 mod server;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 pub use config::Config;
 pub use server::serve;
+pub use upgrade::Door;
 
 use crate::{auth::Auth, model::origin::Origin, transport::tls::Identity};
 
@@ -35,6 +37,8 @@ pub struct State {
     pub auth: Arc<Auth>,
     /// What there is to see.
     pub origin: Arc<Origin>,
+    /// Where WebSockets go; `None` refuses them.
+    pub door: Option<Door>,
 }
 
 /// Every page. A page on any site may read them.
@@ -50,6 +54,7 @@ pub fn router(state: State) -> Router {
         .route("/fetch/", get(fetch::page))
         .route("/fetch/{*track}", get(fetch::page))
         .route("/health", get(health::page))
+        .fallback(upgrade::page)
         .layer(cors)
         .with_state(state)
 }

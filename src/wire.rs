@@ -6,8 +6,9 @@
 
 mod coding;
 pub mod dialect;
+pub mod in_band;
 pub mod integer;
 pub mod lite;
 
 pub use coding::{Codec, DecodeError, Decoder, Encoder};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Offer};

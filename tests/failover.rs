@@ -145,7 +145,7 @@ async fn a_standby_that_starts_below_is_other_content() {
 #[tokio::test(start_paused = true)]
 async fn the_same_publisher_over_another_way_goes_on_by_number() {
     every_pair(async |from, to| {
-        if from.hops == HopForm::Count {
+        if matches!(from.hops, HopForm::Absent | HopForm::Count) {
             return; // names do not travel
         }
         let mut show = Pair::over(from, to, [&[7], &[7, 8]]).await;
@@ -202,6 +202,9 @@ async fn a_better_way_opens_no_gap() {
 #[tokio::test(start_paused = true)]
 async fn a_worse_way_changes_nothing() {
     every_pair(async |from, to| {
+        if from.hops == HopForm::Absent {
+            return; // no way is longer than another
+        }
         let mut show = Pair::new(from, to).await;
         show.feed.whole_group(0, &[b"x"]).await;
         whole(&mut show.subscription, 0, b"x").await;

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("main", &["config", "relay"]),
     ("relay", &["config", "web", "cluster", "session", "wire", "model", "transport", "auth", "stats"]),
-    ("config", &["web", "auth", "model", "transport", "cluster"]),
+    ("config", &["web", "auth", "model", "transport", "cluster", "session"]),
     ("web", &["cluster", "auth", "model", "transport", "stats"]),
     ("cluster", &["session", "transport", "model", "stats"]),
     ("session", &["wire", "model", "transport", "stats"]),
@@ -24,10 +24,10 @@ const SETTINGS: [&str; 2] = ["config", "Config"];
 
 /// Crates that stay in their room: the files, or folders, that may name them.
 const ROOMS: [(&[&str], &[&str]); 5] = [
-    (&["quinn", "quinn_proto", "web_transport_quinn"], &["transport"]),
+    (&["quinn", "quinn_proto", "web_transport_quinn", "web_transport_trait", "qmux"], &["transport"]),
     (&["axum", "hyper", "hyper_util", "tower_http"], &["web"]),
     (&["rcgen", "aws_lc_rs"], &["transport/tls"]),
-    (&["rustls"], &["transport", "main.rs"]),
+    (&["rustls", "tokio_rustls"], &["transport", "main.rs"]),
     (&["anyhow"], &["main.rs", "config", "relay"]),
 ];
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Config;
-use crate::transport;
+use crate::{transport, web};
 
 /// A configuration that cannot work.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -41,22 +41,38 @@ impl Config {
             return Err(Invalid::Missing(NO_AUTH));
         }
         identity(&self.transport.server.tls)?;
+        https(&self.web.https)?;
         readable("client.tls.root", &self.transport.client.tls.root)
     }
 }
 
 fn identity(tls: &transport::config::Tls) -> Result<(), Invalid> {
-    let (certs, keys) = (tls.cert.len(), tls.key.len());
-    if certs != keys {
-        let (key, paths) = if certs > keys { (CERT, &tls.cert) } else { (KEY, &tls.key) };
-        let reason = format!("each certificate needs its key, but there are {certs} in {CERT} and {keys} in {KEY}");
-        return Err(invalid(key, paths.last().map_or_else(|| Path::new(""), PathBuf::as_path), reason));
-    }
-    if certs == 0 && tls.generate.is_empty() {
+    paired(CERT, &tls.cert, KEY, &tls.key)?;
+    if tls.cert.is_empty() && tls.generate.is_empty() {
         return Err(Invalid::Missing(NO_CERTIFICATE));
     }
     readable(CERT, &tls.cert)?;
     readable(KEY, &tls.key)
+}
+
+/// Each certificate has its key.
+fn paired(cert: &'static str, certs: &[PathBuf], key: &'static str, keys: &[PathBuf]) -> Result<(), Invalid> {
+    let (one, other) = (certs.len(), keys.len());
+    if one == other {
+        return Ok(());
+    }
+    let (name, paths) = if one > other { (cert, certs) } else { (key, keys) };
+    let reason = format!("each certificate needs its key, but there are {one} in {cert} and {other} in {key}");
+    Err(invalid(name, paths.last().map_or_else(|| Path::new(""), PathBuf::as_path), reason))
+}
+
+fn https(https: &web::config::Https) -> Result<(), Invalid> {
+    paired(HTTPS_CERT, &https.cert, HTTPS_KEY, &https.key)?;
+    if https.listen.is_none() && !https.cert.is_empty() {
+        return Err(Invalid::Missing("web.https.cert is set, but not web.https.listen (--web-https-listen)"));
+    }
+    readable(HTTPS_CERT, &https.cert)?;
+    readable(HTTPS_KEY, &https.key)
 }
 
 fn readable(key: &'static str, paths: &[PathBuf]) -> Result<(), Invalid> {
@@ -78,3 +94,5 @@ fn invalid(key: &'static str, path: &Path, reason: String) -> Invalid {
 
 const CERT: &str = "server.tls.cert";
 const KEY: &str = "server.tls.key";
+const HTTPS_CERT: &str = "web.https.cert";
+const HTTPS_KEY: &str = "web.https.key";

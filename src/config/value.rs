@@ -61,6 +61,19 @@ impl Value {
         }
     }
 
+    /// One number or a list of them, as numbers or as text.
+    pub(super) fn ids(&self) -> Result<Vec<u32>, Reason> {
+        let id = |value: &Self| match value {
+            Self::Number(number) => u32::try_from(*number).map_err(|_| Reason::from("not an id")),
+            Self::Text(text) => text.parse().map_err(|_| Reason(format!("{text:?} is not an id"))),
+            _ => Err(value.mismatch("a number")),
+        };
+        match self {
+            Self::List(list) => list.iter().map(id).collect(),
+            one => Ok(vec![id(one)?]),
+        }
+    }
+
     /// One path or a list of them.
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Reason> {
         let path = |text: &str| if text.is_empty() { Err("a path must not be empty".into()) } else { Ok(text.into()) };

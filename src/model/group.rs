@@ -97,6 +97,8 @@ pub struct Group {
     pub appended: Instant,
     /// When it was last fetched, or its header arrived.
     pub touched: Instant,
+    /// It came in a datagram and goes on in one to those who take them.
+    pub datagram: bool,
     /// Which of the track's sources writes it.
     pub(super) source: u64,
     /// Held as long as the group is in the cache.
@@ -109,13 +111,14 @@ pub struct Group {
 }
 
 impl Group {
-    pub(super) fn new(sequence: u64, source: u64) -> Self {
+    pub(super) fn new(sequence: u64, source: u64, datagram: bool) -> Self {
         let now = Instant::now();
         Self {
             sequence,
             arrived: now,
             appended: now,
             touched: now,
+            datagram,
             source,
             alive: Arc::default(),
             state: State::Open,
@@ -285,7 +288,7 @@ mod tests {
     /// Frames of the given payloads behind one-byte headers, cut into chunks of `cut` bytes.
     fn group(payloads: &[&[u8]], cut: usize) -> Group {
         let charge = Cache::new(Limits::default()).publisher().charge(0);
-        let mut group = Group::new(0, 0);
+        let mut group = Group::new(0, 0, false);
         let mut bytes = Vec::new();
         let mut starts = Vec::new();
         for (i, payload) in payloads.iter().enumerate() {

@@ -17,13 +17,12 @@ use std::{
 
 pub use demand::{Demand, Fetch, Request};
 pub use route::{Asker, Route};
-pub use watcher::{Advert, Change, Changes, Renewed, Watcher};
+pub use watcher::{Advert, Change, Changes, Renewed, ShowsHidden, Watcher};
 
 use tokio::time::Instant;
 
 use route::best;
 use tree::{Broadcast, Node, Running};
-use watcher::ShowsHidden;
 
 use super::{
     cache::{Cache, Share},
@@ -174,15 +173,18 @@ impl View {
             demand: Watch::new(Demand::default()),
             share: self.origin.cache.publisher(),
             paths: HashSet::new(),
+            leaving: false,
         }
     }
 
     /// Watches what is announced under a prefix. Nothing allowed there is an empty set, not an error.
-    pub fn watch(&self, prefix: &Path, hop: HopId) -> Option<Watcher> {
+    /// Other nodes see hidden names without asking.
+    pub fn watch(&self, prefix: &Path, hop: HopId, hidden: ShowsHidden) -> Option<Watcher> {
         let prefix = self.root.join(prefix).ok()?;
         let nodes = self.subscribe.intersect(&prefix);
         let asker = Asker { session: self.session, hop };
-        Some(Watcher::new(self.origin.clone(), prefix, nodes, asker, ShowsHidden(self.learned)))
+        let hidden = ShowsHidden(hidden.0 || self.learned);
+        Some(Watcher::new(self.origin.clone(), prefix, nodes, asker, hidden))
     }
 
     /// A track, asked of the best route when nobody has yet.
@@ -265,6 +267,8 @@ pub struct Publisher {
     share: Arc<Share>,
     /// Absolute.
     paths: HashSet<Path>,
+    /// Its routes are the last choice.
+    leaving: bool,
 }
 
 /// Why an announcement is not taken up. It still occupies its path and id on its stream.
@@ -285,6 +289,7 @@ impl Publisher {
     /// Announces a path, or changes its route. `hops` ends with the peer itself.
     pub fn announce(&mut self, path: &Path, hops: Hops, cost: Cost) -> Result<(), NotAnnounced> {
         let path = self.view.root.join(path).map_err(|_| NotAnnounced::BadPath)?;
+        let cost = if self.leaving { Cost::LAST_RESORT } else { cost };
         let refusal = if path.is_pattern() {
             Some(NotAnnounced::BadPath)
         } else if !self.view.publish.allows(&path) {
@@ -331,6 +336,19 @@ impl Publisher {
     pub fn unannounce(&mut self, path: &Path) {
         if let Ok(path) = self.view.root.join(path) {
             self.withdraw(&path, Leaving::Cleanly);
+        }
+    }
+
+    /// The session is about to end: every other route is better than one of its.
+    pub fn leave(&mut self) {
+        self.leaving = true;
+        let mut tree = self.view.origin.tree();
+        for path in &self.paths {
+            let broadcast = &mut tree.node(path).broadcast;
+            let own = broadcast.routes.iter_mut().filter(|route| route.session == self.view.session);
+            own.for_each(|route| route.cost = Cost::LAST_RESORT);
+            broadcast.reroute(path, Leaving::Cleanly);
+            tree.notify(path);
         }
     }
 

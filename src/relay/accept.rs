@@ -1,85 +1,21 @@
-//! Sockets, and from each a stream of connections to tasks on their own worker.
+//! Every listener's clients, each to a task of its own on its own worker.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener, UdpSocket},
-    sync::Arc,
-};
+use std::{io, net::UdpSocket, os::unix::net::UnixListener, sync::Arc};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tokio::{
-    sync::{oneshot, watch},
+    net,
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{Shared, connection, stopped};
 use crate::{
-    config::Config,
     session::IDLE_STREAMS,
-    transport::{Listener, config, incoming::HTTP3, udp},
-    web::config::Listen,
+    transport::{Incoming, Listener, config::Allow, incoming::HTTP3, socket},
     wire::{Dialect, lite::close},
 };
-
-/// What is bound.
-pub(super) struct Sockets {
-    pub(super) udp: Vec<UdpSocket>,
-    pub(super) tcp: Vec<TcpListener>,
-}
-
-/// Binds TCP before UDP on each address: TCP refuses a port that another relay serves.
-pub(super) fn bind(config: &Config, optional: bool) -> Result<Sockets> {
-    let server: &config::Server = &config.transport.server;
-    let mut sockets = Sockets { udp: Vec::new(), tcp: Vec::new() };
-    let mut addresses = Vec::new();
-    for address in &server.listen {
-        addresses.extend(address.resolve().with_context(|| format!("server.listen = {address}"))?);
-    }
-    let mut skipped = None;
-    for address in addresses {
-        let beside = matches!(config.web.http.listen, Listen::BesideServer);
-        match bind_both(address, beside) {
-            Ok((socket, listener)) => {
-                sockets.udp.push(socket);
-                sockets.tcp.extend(listener);
-            }
-            Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {
-                skipped = Some((address, error))
-            }
-            Err(error) => return Err(anyhow!(error).context(format!("cannot serve on {address}"))),
-        }
-    }
-    if let Some((address, error)) = skipped {
-        if sockets.udp.is_empty() {
-            return Err(anyhow!(error).context(format!("cannot serve on {address}")));
-        }
-        info!(%address, %error, "not served");
-    }
-    if let Listen::At(address) = &config.web.http.listen {
-        for address in address.resolve().with_context(|| format!("web.http.listen = {address}"))? {
-            let listener = udp::bind_tcp(address).with_context(|| format!("cannot serve HTTP on {address}"))?;
-            sockets.tcp.push(listener);
-        }
-    }
-    Ok(sockets)
-}
-
-/// Port 0 takes any port that is free for both.
-fn bind_both(address: SocketAddr, tcp: bool) -> io::Result<(UdpSocket, Option<TcpListener>)> {
-    if !tcp {
-        return Ok((udp::bind(address)?, None));
-    }
-    let mut tries = 0;
-    loop {
-        let listener = udp::bind_tcp(address)?;
-        match udp::bind(listener.local_addr()?) {
-            Ok(socket) => return Ok((socket, Some(listener))),
-            Err(error) if address.port() == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < 16 => tries += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
 
 /// Starts the QUIC worker on a thread and runtime of its own. The receiver ends when its sessions are over.
 pub(super) async fn spawn_worker(
@@ -105,9 +41,14 @@ pub(super) async fn spawn_worker(
 
 /// Endpoints belong to the runtime they are made on.
 fn listeners(shared: &Shared, sockets: Vec<UdpSocket>) -> io::Result<Vec<Listener>> {
-    let alpn: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.alpn).chain([HTTP3]).collect();
+    let mut alpns = shared.offer.alpns();
+    alpns.push(HTTP3);
+    // Clients that speak nothing else than what is switched off are let in to be told so: TLS has no words for it.
+    alpns.extend(
+        Dialect::ALL.iter().map(|dialect| dialect.alpn).filter(|alpn| shared.offer.select(Some(alpn)).is_none()),
+    );
     let listener = |socket| {
-        let tls = shared.identity.server_config(&alpn).map_err(io::Error::other)?;
+        let tls = shared.identity.server_config(&alpns).map_err(io::Error::other)?;
         Listener::new(socket, tls, IDLE_STREAMS)
     };
     sockets.into_iter().map(listener).collect()
@@ -116,7 +57,11 @@ fn listeners(shared: &Shared, sockets: Vec<UdpSocket>) -> io::Result<Vec<Listene
 async fn work(shared: Arc<Shared>, listeners: Vec<Listener>, shutdown: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     for listener in &listeners {
-        tasks.spawn(listen(shared.clone(), listener.clone(), shutdown.clone()));
+        let (shared, listener, shutdown) = (shared.clone(), listener.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            serve(shared, Clients::Quic(listener.clone()), shutdown).await;
+            listener.close(close::NONE, "server shutdown");
+        });
     }
     while tasks.join_next().await.is_some() {}
     for listener in listeners {
@@ -124,24 +69,87 @@ async fn work(shared: Arc<Shared>, listeners: Vec<Listener>, shutdown: watch::Re
     }
 }
 
-async fn listen(shared: Arc<Shared>, listener: Listener, shutdown: watch::Receiver<bool>) {
+/// Where clients come from.
+#[derive(Debug)]
+pub(super) enum Clients {
+    /// A UDP socket.
+    Quic(Listener),
+    /// The doors that share the relay's own runtime.
+    Others(mpsc::Receiver<Incoming>),
+}
+
+impl Clients {
+    async fn next(&mut self) -> Option<Incoming> {
+        match self {
+            Self::Quic(listener) => listener.accept().await,
+            Self::Others(knocks) => knocks.recv().await,
+        }
+    }
+}
+
+/// Serves every client that comes; after `shutdown` those that are there, until they are gone.
+pub(super) async fn serve(shared: Arc<Shared>, mut from: Clients, shutdown: watch::Receiver<bool>) {
     let mut clients = JoinSet::new();
-    let stop = stopped(shutdown);
+    let stop = stopped(shutdown.clone());
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            incoming = listener.accept() => {
+            incoming = from.next() => {
                 let Some(incoming) = incoming else { break };
-                clients.spawn(connection::serve(shared.clone(), incoming));
+                clients.spawn(connection::serve(shared.clone(), incoming, shutdown.clone()));
             }
-            Some(done) = clients.join_next() => match done {
-                Err(error) if error.is_panic() => warn!(%error, "a connection's task panicked"),
-                _ => {}
-            },
+            Some(done) = clients.join_next() => report(done),
             () = &mut stop => break,
         }
     }
     debug!(sessions = clients.len(), "leaving");
-    listener.close(close::NONE, "server shutdown");
-    clients.shutdown().await;
+    while let Some(done) = clients.join_next().await {
+        report(done);
+    }
+}
+
+fn report(done: Result<(), tokio::task::JoinError>) {
+    match done {
+        Err(error) if error.is_panic() => warn!(%error, "a connection's task panicked"),
+        _ => {}
+    }
+}
+
+/// Takes TCP connections for QMux.
+pub(super) async fn tcp(listener: net::TcpListener, door: mpsc::Sender<Incoming>) {
+    loop {
+        let (stream, remote) = socket::accept("TCP", || listener.accept()).await;
+        if door.send(Incoming::Tcp(stream, remote)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes connections on a Unix socket from those who may, and removes its file in the end.
+pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sender<Incoming>) -> Result<()> {
+    let listener = net::UnixListener::from_std(listener)?;
+    let _file = Removed(listener.local_addr()?);
+    loop {
+        let (stream, _) = socket::accept("Unix", || listener.accept()).await;
+        let credentials = stream.peer_cred()?;
+        let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
+        if !allow.admits(uid, gid, pid.and_then(|pid| u32::try_from(pid).ok())) {
+            debug!(uid, gid, pid, "refused on the Unix socket: not on the list");
+            continue;
+        }
+        if door.send(Incoming::Unix(stream)).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes a socket's file when dropped.
+struct Removed(net::unix::SocketAddr);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.as_pathname() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! The life of one client: handshake → who is it and what may it do → session → over.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tracing::{Instrument, debug, info, info_span};
 
-use super::Shared;
+use super::{Shared, stopped};
 use crate::{
     auth::{Credentials, Grant, Token},
-    model::origin::View,
-    session::{self, handshake},
+    model::origin::{SessionId, View},
+    session::{self, Peer, handshake},
     transport::{Connection, Greeting, Incoming},
     types::Path,
-    wire::{Dialect, lite::close},
+    wire::lite::close,
 };
 
 /// How long a refused peer may take to read why.
@@ -24,41 +24,49 @@ const RECEIVE_WINDOW: u32 = 8 << 20;
 /// stalled viewer pins that much more.
 const SEND_WINDOW: u64 = 4 << 20;
 
-/// Serves one incoming connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming) {
+/// Serves one incoming connection to its end. After `shutdown` the peer is asked to move, and has to in time.
+pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, shutdown: watch::Receiver<bool>) {
     let id = shared.origin.session();
-    let remote = incoming.remote_address();
+    let (door, remote) = (incoming.door(), incoming.remote_address());
+    let span = match remote {
+        Some(remote) => info_span!("session", %id, door, %remote),
+        None => info_span!("session", %id, door),
+    };
     async {
-        let greeted = match timeout(handshake::DEADLINE, greet(&shared, incoming)).await {
-            Ok(Ok(greeted)) => greeted,
-            // A client whose race was won by another door leaves like this.
-            Ok(Err(reason)) => return debug!(%reason, "handshake failed"),
-            Err(_) => return debug!("handshake timed out"),
+        let greeted = tokio::select! {
+            greeted = timeout(handshake::DEADLINE, greet(&shared, incoming)) => greeted,
+            () = stopped(shutdown.clone()) => return,
         };
-        run(&shared, id, remote, greeted).await;
+        match greeted {
+            Ok(Ok(greeted)) => run(&shared, id, greeted, shutdown).await,
+            // A client whose race was won by another door leaves like this.
+            Ok(Err(reason)) => debug!(%reason, "handshake failed"),
+            Err(_) => debug!("handshake timed out"),
+        }
     }
-    .instrument(info_span!("session", %id, %remote))
+    .instrument(span)
     .await;
 }
 
 /// A peer whose handshake is over and whose rights are not known yet.
 struct Greeted {
     conn: Connection,
-    dialect: &'static Dialect,
-    peer: crate::wire::lite::setup::Setup,
+    peer: Peer,
     /// Path and query, as the URL or SETUP has it.
     target: String,
 }
 
 /// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
-    let protocols: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.alpn).collect();
-    let Greeting { conn, protocol, url } = incoming.greet(&protocols).await.map_err(|error| error.to_string())?;
-    let Some(dialect) = protocol.as_deref().and_then(Dialect::by_alpn) else {
-        refuse(&conn, close::VERSION_NEGOTIATION_FAILED, "no dialect in common").await;
-        return Err(format!("no dialect in common, asked for {protocol:?}"));
+    let offer = &shared.offer;
+    let Greeting { conn, protocol, url } = incoming.greet(&offer.alpns()).await.map_err(|error| error.to_string())?;
+    let Some(choice) = offer.select(protocol.as_deref()) else {
+        let asked = protocol.as_deref().unwrap_or("none that is offered");
+        let reason = format!("no dialect in common: {asked} asked for, {} offered", offer.alpns().join(", "));
+        refuse(&conn, close::VERSION_NEGOTIATION_FAILED, &reason).await;
+        return Err(reason);
     };
-    let peer = match handshake::accept(&conn, dialect, shared.origin.hop()).await {
+    let peer = match handshake::accept(&conn, choice, offer, shared.origin.hop()).await {
         Ok(peer) => peer,
         Err(violation) => {
             refuse(&conn, violation.code(), &violation.to_string()).await;
@@ -66,27 +74,45 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
         }
     };
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
-    let target = url.unwrap_or_else(|| peer.path.clone().unwrap_or_default());
-    Ok(Greeted { conn, dialect, peer, target })
+    let target = url.unwrap_or_else(|| peer.setup.path.clone().unwrap_or_default());
+    Ok(Greeted { conn, peer, target })
 }
 
-async fn run(shared: &Shared, id: crate::model::origin::SessionId, remote: SocketAddr, greeted: Greeted) {
-    let Greeted { conn, dialect, peer, target } = greeted;
+async fn run(shared: &Shared, id: SessionId, greeted: Greeted, shutdown: watch::Receiver<bool>) {
+    let Greeted { conn, peer, target } = greeted;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let dialect = peer.dialect.name;
     let grant = match authorize(shared, path, query) {
         Ok(grant) => grant,
         Err(reason) => {
-            info!(%reason, dialect = dialect.name, path, "refused");
+            info!(%reason, dialect, path, "refused");
             return refuse(&conn, close::UNAUTHORIZED, &reason).await;
         }
     };
-    info!(dialect = dialect.name, root = ?grant.root, who = grant.label, "connected");
+    info!(dialect, root = ?grant.root, who = grant.label, "connected");
     conn.set_windows(RECEIVE_WINDOW, SEND_WINDOW);
     let Grant { root, publish, subscribe, cluster, .. } = grant;
     let view = View::new(shared.origin.clone(), id, root, publish, subscribe, cluster);
-    let (_session, driver) = session::start(conn, dialect, peer, view, shared.limits);
-    let closed = driver.run().await;
-    info!(%remote, code = ?closed.code, reason = %closed.reason, "over");
+    let (session, driver) = session::start(conn, peer, view, shared.limits);
+    let running = driver.run();
+    tokio::pin!(running);
+    let closed = tokio::select! {
+        closed = &mut running => Some(closed),
+        () = stopped(shutdown) => {
+            session.leave();
+            match timeout(shared.drain, &mut running).await {
+                Ok(closed) => Some(closed),
+                Err(_) => {
+                    session.close(close::GOAWAY_TIMEOUT, "server shutdown");
+                    timeout(GOODBYE, &mut running).await.ok()
+                }
+            }
+        }
+    };
+    match closed {
+        Some(closed) => info!(code = ?closed.code, reason = %closed.reason, "over"),
+        None => info!("over: the peer does not take the goodbye"),
+    }
 }
 
 fn authorize(shared: &Shared, path: &str, query: &str) -> Result<Grant, String> {

@@ -3,7 +3,11 @@
 //! Each wake takes everything new under one short lock and passes it on in one write per stream. A stream that refuses
 //! bytes keeps what it was given and takes nothing more until they are gone; everything else waits in the cache, where
 //! it may expire. Steady state has no task and no allocation of ours per group or frame.
+//!
+//! A group that came as a datagram goes on as one where the peer takes it, once and without a second try; to others it is
+//! a stream of one frame.
 
+mod datagram;
 mod encode;
 mod room;
 
@@ -77,6 +81,10 @@ struct Serving {
     waited: bool,
     /// Buffers of streams that have ended, to be used again.
     spare: Vec<Vec<Bytes>>,
+    /// Groups that go out as datagrams.
+    datagrams: Vec<Bytes>,
+    /// Group streams opened.
+    streams: u64,
 }
 
 /// Where a subscription stands in the log.
@@ -138,6 +146,8 @@ impl Egress {
                 stepped_back: false,
                 waited: false,
                 spare: Vec::new(),
+                datagrams: Vec::new(),
+                streams: 0,
             },
         }
     }
@@ -145,6 +155,11 @@ impl Egress {
     /// The viewer changes its wishes.
     pub(super) fn update(&mut self, preferences: Preferences) {
         self.serving.update(preferences);
+    }
+
+    /// How many group streams were opened.
+    pub(super) const fn streams(&self) -> u64 {
+        self.serving.streams
     }
 
     /// Moves groups from the log to the peer until one of the two has nothing more to give or take.
@@ -221,6 +236,10 @@ impl Serving {
                     joined.held.push(ordinal);
                 } else if !(self.waited && stale(group)) {
                     first = Some(first.map_or(sequence, |first: u64| first.min(sequence)));
+                    if let Some(datagram) = datagram::write(&self.session, self.id, group) {
+                        self.datagrams.push(datagram);
+                        continue;
+                    }
                     let spare = self.spare.pop().unwrap_or_default();
                     let mut active = Active::new(ordinal, group, prefs, self.id, &mut self.headers, spare);
                     active.take(group, &mut self.headers);
@@ -267,6 +286,9 @@ impl Serving {
         let made = self.room.take();
         let cx = &mut self.room.context();
         let mut again = Again(false);
+        for datagram in self.datagrams.drain(..) {
+            self.session.conn.send_datagram(datagram);
+        }
         let mut at = 0;
         while let Some(active) = self.active.get_mut(at) {
             let refused = active.blocked || (active.stream.is_none() && self.opening.is_some());
@@ -278,6 +300,7 @@ impl Serving {
                 match self.session.conn.poll_open_uni(cx, &mut self.opening) {
                     Poll::Ready(Ok(mut stream)) => {
                         let ordinal = self.session.opened.fetch_add(1, Relaxed);
+                        self.streams += 1;
                         stream.set_priority(priority::group(self.preferences.priority, ordinal));
                         active.stream = Some(stream);
                         again.0 |= self.waited;
@@ -324,7 +347,8 @@ impl Active {
         };
         let start = if named { preferences.start_frame } else { 0 };
         let last = preferences.end_frame.filter(|_| preferences.end == Some(sequence));
-        let cut = (!headers.framing().timestamps || start > 0 || last.is_some()).then_some(Cut { last, previous: 0 });
+        let cut =
+            (!headers.framing().frames_as_stored() || start > 0 || last.is_some()).then_some(Cut { last, previous: 0 });
         pending.push(headers.group(&Header { subscribe: id, sequence, frame_start: start }));
         Self {
             ordinal,

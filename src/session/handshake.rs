@@ -1,4 +1,4 @@
-//! What both sides say before anything else, where the dialect has it.
+//! What both sides say before anything else: SETUP on streams of its own, SETUP in band, or nothing.
 
 use std::time::Duration;
 
@@ -6,42 +6,109 @@ use tokio::time::timeout;
 
 use super::{Violation, typed};
 use crate::{
-    transport::Connection,
+    transport::{Connection, SendStream},
     types::{HopId, code},
     wire::{
-        Dialect,
-        lite::{setup, stream},
+        Codec, Dialect, Offer,
+        dialect::Choice,
+        in_band::{self, ClientSetup, Framing, ServerSetup},
+        integer::Form,
+        lite::{
+            setup::{self, Setup},
+            stream,
+        },
     },
 };
 
 /// How long a peer may take from its first packet to SETUP.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Sends our SETUP and reads the peer's. Dialects without SETUP are ready at once.
-///
-/// Other unidirectional streams that overtake SETUP are refused, as nobody has been asked for anything yet.
-pub async fn accept(conn: &Connection, dialect: &'static Dialect, hop: HopId) -> Result<setup::Setup, Violation> {
-    let Some(codec) = &dialect.setup else { return Ok(setup::Setup::default()) };
+/// What this side answers on a probe stream: reports.
+const PROBE_REPORTS: u64 = 1;
+
+/// A peer whose handshake is over.
+#[derive(Debug)]
+pub struct Peer {
+    /// What both speak.
+    pub dialect: &'static Dialect,
+    /// What the peer said of itself; empty where the dialect has no such message.
+    pub setup: Setup,
+    /// The stream that lives as long as the session.
+    pub(super) stream: Option<SessionStream>,
+}
+
+/// The stream of an in-band SETUP. Its end is the peer's goodbye; what comes on it (SESSION_INFO) nobody needs.
+#[derive(Debug)]
+pub(super) struct SessionStream {
+    /// Kept open: peers take its end for the end of the session.
+    _send: SendStream,
+    reader: typed::Reader,
+}
+
+impl SessionStream {
+    /// Waits for the peer to end it.
+    pub(super) async fn ended(&mut self) {
+        self.reader.ended().await;
+    }
+}
+
+/// Serves a client's handshake. What the transport has settled is `choice`; SETUP may choose among `offer`.
+pub async fn accept(conn: &Connection, choice: Choice, offer: &Offer, hop: HopId) -> Result<Peer, Violation> {
     let exchange = async {
-        let ours = setup::Setup { hop, ..Default::default() };
-        let mut send = conn.open_uni().await.map_err(|_| Violation::NoSetup)?;
-        send.set_priority(i32::MAX);
-        typed::send(&mut send, Some(stream::SETUP), codec, &ours).await.map_err(|_| Violation::NoSetup)?;
-        send.finish();
-        loop {
-            let recv = conn.accept_uni().await.map_err(|_| Violation::NoSetup)?;
-            let mut reader = typed::Reader::new(recv);
-            match reader.varint().await {
-                Ok(stream::SETUP) => {
-                    return match reader.message(codec, setup::MAX_BYTES).await {
-                        Ok(setup) => Ok(setup),
-                        Err(typed::Error::Decode(error)) => Err(Violation::Malformed { what: "SETUP", error }),
-                        Err(_) => Err(Violation::NoSetup),
-                    };
-                }
-                _ => reader.stop(code::INTERNAL),
+        match choice {
+            Choice::InBand => in_band(conn, offer).await,
+            Choice::Dialect(dialect) => {
+                let setup = match &dialect.setup {
+                    Some(codec) => on_streams(conn, dialect.integers(), codec, hop).await?,
+                    None => Setup::default(),
+                };
+                Ok(Peer { dialect, setup, stream: None })
             }
         }
     };
     timeout(DEADLINE, exchange).await.unwrap_or(Err(Violation::NoSetup))
+}
+
+/// Sends our SETUP and reads the peer's.
+///
+/// Other unidirectional streams that overtake SETUP are refused, as nobody has been asked for anything yet.
+async fn on_streams(conn: &Connection, form: Form, codec: &Codec<Setup>, hop: HopId) -> Result<Setup, Violation> {
+    let ours = Setup { hop, probe: PROBE_REPORTS, ..Setup::default() };
+    let mut send = conn.open_uni().await.map_err(|_| Violation::NoSetup)?;
+    send.set_priority(i32::MAX);
+    typed::send(&mut send, form, Some(stream::SETUP), codec, &ours).await.map_err(|_| Violation::NoSetup)?;
+    send.finish();
+    loop {
+        let recv = conn.accept_uni().await.map_err(|_| Violation::NoSetup)?;
+        let mut reader = typed::Reader::new(recv, form);
+        match reader.varint().await {
+            Ok(stream::SETUP) => {
+                return reader.message(codec, setup::MAX_BYTES).await.map_err(|error| unreadable(&error));
+            }
+            _ => reader.stop(code::INTERNAL),
+        }
+    }
+}
+
+/// Reads SETUP off the first stream and answers with a version.
+async fn in_band(conn: &Connection, offer: &Offer) -> Result<Peer, Violation> {
+    let (mut send, recv) = conn.accept_bi().await.map_err(|_| Violation::NoSetup)?;
+    let mut reader = typed::Reader::new(recv, Form::Quic);
+    let stream_type = reader.varint().await.map_err(|error| unreadable(&error))?;
+    let framing = Framing::by_type(stream_type).ok_or(Violation::NoSetup)?;
+    let body =
+        if framing.has_wide_lengths() { reader.wide_body().await } else { reader.body(in_band::MAX_BYTES).await };
+    let body = body.map_err(|error| unreadable(&error))?;
+    let setup = ClientSetup::decode(&body).map_err(|error| Violation::Malformed { what: "SETUP", error })?;
+    let dialect = offer.by_code(&setup.versions).ok_or_else(|| Violation::no_version(&setup.versions, offer))?;
+    let answer = framing.server(&ServerSetup::plain(dialect.code));
+    send.write(answer).await.map_err(|_| Violation::NoSetup)?;
+    Ok(Peer { dialect, setup: Setup::default(), stream: Some(SessionStream { _send: send, reader }) })
+}
+
+const fn unreadable(error: &typed::Error) -> Violation {
+    match error {
+        typed::Error::Decode(error) => Violation::Malformed { what: "SETUP", error: *error },
+        typed::Error::Ended | typed::Error::Stream(_) => Violation::NoSetup,
+    }
 }

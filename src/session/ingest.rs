@@ -18,6 +18,7 @@ use crate::{
     transport::{ReadError, RecvStream},
     types::code,
     wire::lite::{
+        datagram,
         group::{FrameHeader, Framing, MAX_FRAME_HEADER, MAX_GROUP_HEADER},
         stream,
     },
@@ -25,7 +26,7 @@ use crate::{
 
 /// A unidirectional stream of the peer.
 pub(super) async fn stream(session: Arc<Shared>, recv: RecvStream) -> Outcome {
-    let mut reader = typed::Reader::new(recv);
+    let mut reader = typed::Reader::new(recv, session.form());
     match reader.varint().await {
         Ok(stream::GROUP) => group(&session, reader).await,
         Ok(stream::SETUP) if session.dialect.setup.is_some() => return Err(Violation::SecondSetup),
@@ -41,6 +42,7 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
     let Ok(header) = framing.decode_group(&body) else { return reader.stop(code::MALFORMED) };
     // Groups in flight at the time of an unsubscribe are normal.
     let Some(feed) = session.feeds().get(&header.subscribe).cloned() else { return reader.stop(code::CANCELLED) };
+    feed.count_stream();
     // Whole groups are asked for; the tail of one would pass for its start.
     if header.frame_start > 0 {
         return reader.stop(code::CANCELLED);
@@ -49,6 +51,22 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
     drop(feed);
     let (recv, rest) = reader.into_parts();
     frames(session, recv, rest, writer).await;
+}
+
+/// A datagram of the peer: a whole group of one frame. One that is malformed, late or of a subscription that is over is
+/// lost like any other.
+pub(super) fn datagram(session: &Shared, datagram: &Bytes) {
+    let Ok((header, at)) = datagram::Header::decode(datagram, session.form()) else { return };
+    let Some(feed) = session.feeds().get(&header.subscribe).cloned() else { return };
+    let (delta, payload) = (header.timestamp.cast_signed(), datagram.slice(at..));
+    let size = payload.len() as u64;
+    let mut stored = BytesMut::with_capacity(MAX_FRAME_HEADER);
+    Framing::STORED.encode_frame(FrameHeader { delta, size }, &mut stored);
+    let mut batch = Batch::default();
+    batch.frame(header.timestamp, size, stored.freeze());
+    batch.payload(payload);
+    // A duplicate, or the group of a source that was replaced, is nobody's fault.
+    let _ = feed.datagram(header.sequence, &batch);
 }
 
 /// Reads frames to the end of the stream into a group.

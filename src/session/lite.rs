@@ -2,11 +2,12 @@
 
 pub(super) mod announce;
 mod fetch;
-mod goaway;
+pub(super) mod goaway;
+mod probe;
 pub(super) mod subscribe;
 mod track;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 
 use super::{Bi, Outcome, Shared, typed};
 use crate::{
@@ -18,15 +19,24 @@ use crate::{
 /// Serves a stream the peer has opened.
 pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: RecvStream) -> Outcome {
     let _open = Open::new(&session);
-    let mut reader = typed::Reader::new(recv);
+    let mut reader = typed::Reader::new(recv, session.form());
     let Ok(kind) = reader.varint().await else { return Ok(()) };
     let dialect = session.dialect;
     match kind {
+        // Peers without GOAWAY do not know that this side is leaving, and are served to the end. An announce stream is
+        // never refused: peers would end the session.
+        stream::SUBSCRIBE | stream::FETCH | stream::TRACK
+            if dialect.goaway.is_some() && session.leaving.load(Relaxed) =>
+        {
+            reader.stop(code::GOING_AWAY);
+            send.reset(code::GOING_AWAY);
+        }
         stream::ANNOUNCE => announce::serve(&session, (send, reader)).await,
         stream::SUBSCRIBE => subscribe::serve(&session, (send, reader)).await,
         stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, (send, reader)).await,
         stream::TRACK if dialect.track.is_some() => track::serve(&session, (send, reader)).await,
-        stream::GOAWAY if dialect.goaway.is_some() => goaway::serve(&session, reader).await,
+        stream::PROBE if dialect.probe.is_some() => probe::serve(&session, (send, reader)).await,
+        stream::GOAWAY if dialect.goaway.is_some() => return goaway::serve(&session, reader).await,
         // Unknown here or not offered: never worth the session.
         _ => {
             reader.stop(code::INTERNAL);

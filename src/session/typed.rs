@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
     transport::{ReadError, RecvStream, SendStream, WriteError},
-    wire::{Codec, DecodeError, Encoder, integer},
+    wire::{Codec, DecodeError, Decoder, Encoder, integer::Form},
 };
 
 /// The most bytes of one control message. Longest legal ones are two names of a kilobyte and 32 hops.
@@ -29,18 +29,19 @@ pub(super) enum Error {
 pub(super) struct Reader {
     stream: RecvStream,
     buffer: BytesMut,
+    form: Form,
 }
 
 impl Reader {
-    /// Nothing read yet.
-    pub(super) fn new(stream: RecvStream) -> Self {
-        Self { stream, buffer: BytesMut::new() }
+    /// Nothing read yet; integers have this form.
+    pub(super) fn new(stream: RecvStream, form: Form) -> Self {
+        Self { stream, buffer: BytesMut::new(), form }
     }
 
     /// A varint: a stream type.
     pub(super) async fn varint(&mut self) -> Result<u64, Error> {
         loop {
-            if let Some((value, size)) = integer::get(&self.buffer) {
+            if let Some((value, size)) = self.form.get(&self.buffer) {
                 self.buffer.advance(size);
                 return Ok(value);
             }
@@ -52,7 +53,7 @@ impl Reader {
     pub(super) async fn message<T>(&mut self, codec: &Codec<T>, limit: usize) -> Result<T, Error> {
         let tagged = codec.tagged;
         let (tag, body) = self.whole(tagged, limit).await?;
-        Ok(codec.decode(tag, &body)?)
+        Ok(codec.decode(tag, Decoder::new(&body, self.form))?)
     }
 
     /// The body of a message without a tag.
@@ -60,10 +61,23 @@ impl Reader {
         self.whole(false, limit).await.map(|(_, body)| body)
     }
 
+    /// A body behind a length of 16 bits.
+    pub(super) async fn wide_body(&mut self) -> Result<Bytes, Error> {
+        loop {
+            if let Some(length) = self.buffer.first_chunk() {
+                let end = 2 + usize::from(u16::from_be_bytes(*length));
+                if self.buffer.len() >= end {
+                    return Ok(self.buffer.split_to(end).freeze().slice(2..));
+                }
+            }
+            self.more().await?;
+        }
+    }
+
     async fn whole(&mut self, tagged: bool, limit: usize) -> Result<(u64, Bytes), Error> {
         loop {
-            let (tag, at) = if tagged { integer::get(&self.buffer).unzip() } else { (Some(0), Some(0)) };
-            let size = at.and_then(|at| integer::get(self.buffer.get(at..)?));
+            let (tag, at) = if tagged { self.form.get(&self.buffer).unzip() } else { (Some(0), Some(0)) };
+            let size = at.and_then(|at| self.form.get(self.buffer.get(at..)?));
             if let (Some(tag), Some(at), Some((size, length))) = (tag, at, size) {
                 if size > limit as u64 {
                     return Err(DecodeError::TooLarge { limit: limit as u64, size }.into());
@@ -115,11 +129,12 @@ impl Reader {
 /// for writes nothing.
 pub(super) async fn send<T>(
     stream: &mut SendStream,
+    form: Form,
     stream_type: Option<u64>,
     codec: &Codec<T>,
     message: &T,
 ) -> Result<(), WriteError> {
-    let mut out = Encoder::new();
+    let mut out = Encoder::new(form);
     if let Some(stream_type) = stream_type {
         out.varint(stream_type);
     }

@@ -21,8 +21,40 @@ pub struct Config {
 pub struct Server {
     /// UDP addresses for QUIC; HTTP takes the TCP side unless it has an address of its own.
     pub listen: Vec<Address>,
+    /// TCP addresses for QMux, without TLS.
+    pub tcp: Vec<Address>,
+    /// A Unix socket for QMux.
+    pub unix: Unix,
     /// The certificates to show.
     pub tls: Tls,
+}
+
+/// A Unix socket: who can connect is decided by the file's permissions and by these lists.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Unix {
+    /// Where the socket is made; a stale one of a process that is gone is replaced.
+    pub listen: Option<PathBuf>,
+    /// Users, groups and processes that may connect; a list that is empty asks for nothing.
+    pub allow: Allow,
+}
+
+/// Credentials of a process, as the kernel tells them.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Allow {
+    /// User ids.
+    pub uid: Vec<u32>,
+    /// Group ids.
+    pub gid: Vec<u32>,
+    /// Process ids.
+    pub pid: Vec<u32>,
+}
+
+impl Allow {
+    /// Whether a process with these ids may connect: every list that is not empty must have its id.
+    pub fn admits(&self, uid: u32, gid: u32, pid: Option<u32>) -> bool {
+        let has = |list: &[u32], id: Option<u32>| list.is_empty() || id.is_some_and(|id| list.contains(&id));
+        has(&self.uid, Some(uid)) && has(&self.gid, Some(gid)) && has(&self.pid, pid)
+    }
 }
 
 /// Certificates, from files and made up. Relative paths start at the working directory.
@@ -60,7 +92,12 @@ pub const DEFAULT_PORT: u16 = 443;
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)).into()], tls: Tls::default() }
+        Self {
+            listen: vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)).into()],
+            tcp: Vec::new(),
+            unix: Unix::default(),
+            tls: Tls::default(),
+        }
     }
 }
 
@@ -68,5 +105,21 @@ impl Default for Client {
     fn default() -> Self {
         // Any address, any free port: nobody needs to know where we dial from.
         Self { bind: (Ipv6Addr::UNSPECIFIED, 0).into(), tls: Trust::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_that_is_not_empty_counts() {
+        let allow = |uid: &[u32], gid: &[u32], pid: &[u32]| Allow { uid: uid.into(), gid: gid.into(), pid: pid.into() };
+        assert!(allow(&[], &[], &[]).admits(1, 2, None));
+        assert!(allow(&[1], &[], &[]).admits(1, 2, None));
+        assert!(!allow(&[2], &[], &[]).admits(1, 2, Some(3)));
+        assert!(allow(&[1], &[2], &[3]).admits(1, 2, Some(3)));
+        assert!(!allow(&[1], &[3], &[]).admits(1, 2, Some(3)));
+        assert!(!allow(&[], &[], &[3]).admits(1, 2, None), "a process that is not told is not on the list");
     }
 }

@@ -1,70 +1,37 @@
-//! The QUIC listener, and the way of a client from its first packet to a connection with a protocol and a URL.
+//! A client at any door, and its way to a connection with a protocol and a URL.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
 
-use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, congestion,
-    crypto::rustls::{HandshakeData, QuicServerConfig},
-};
+use qmux::Version;
+use quinn::crypto::rustls::HandshakeData;
+use tokio::net::{TcpStream, UnixStream};
 use web_transport_quinn::{Request, proto::ConnectResponse};
+use web_transport_trait::Session as _;
 
-use super::{Connection, quic};
+use super::{Connection, quic, stream, websocket::WebSocket};
 
 /// ALPN of WebTransport.
 pub const HTTP3: &str = "h3";
 
-/// Silence after which a peer is gone. Halved, mobile peers are cut off in tunnels; doubled, dead publishers hold
-/// their broadcasts that much longer.
-const IDLE: Duration = Duration::from_secs(10);
-/// Well within [`IDLE`], so that three packets must be lost before it strikes.
-const KEEP_ALIVE: Duration = Duration::from_secs(3);
-
-/// A stream's receive window. Fixed by QUIC when the connection is accepted.
-const STREAM_WINDOW: u32 = 1 << 20;
-/// What a stranger may make the relay buffer, in each direction.
-const STRANGER_WINDOW: u32 = 256 << 10;
-/// Received datagrams that wait to be read. Nothing reads them: older ones are dropped.
-const DATAGRAM_BUFFER: usize = 64 << 10;
-
-/// A QUIC endpoint that takes connections, driven by the runtime it was made on. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Listener(Endpoint);
-
-impl Listener {
-    /// Serves QUIC on a bound socket. Every connection starts with `streams` streams of each kind.
-    pub fn new(socket: std::net::UdpSocket, tls: rustls::ServerConfig, streams: u32) -> io::Result<Self> {
-        let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(Arc::new(transport(streams)));
-        Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
-    }
-
-    /// The next client; `None` once the listener is closed.
-    pub async fn accept(&self) -> Option<Incoming> {
-        self.0.accept().await.map(Incoming)
-    }
-
-    /// Ends every connection with an application code.
-    pub fn close(&self, code: u32, reason: &str) {
-        self.0.close(code.into(), reason.as_bytes());
-    }
-
-    /// Waits until every peer has heard of the close, or its time is up.
-    pub async fn drained(&self) {
-        self.0.wait_idle().await;
-    }
-}
-
-/// A client whose first packet has arrived.
+/// A client that has knocked.
 #[derive(Debug)]
-pub struct Incoming(quinn::Incoming);
+pub enum Incoming {
+    /// Its first packet has arrived: raw QUIC or WebTransport.
+    Quic(Box<quinn::Incoming>),
+    /// Its HTTP request is being upgraded.
+    WebSocket(WebSocket, SocketAddr),
+    /// It has connected by TCP.
+    Tcp(TcpStream, SocketAddr),
+    /// It has connected to the Unix socket.
+    Unix(UnixStream),
+}
 
 /// A client that is connected.
 #[derive(Debug)]
 pub struct Greeting {
     /// The connection, ready for streams.
     pub conn: Connection,
-    /// What both speak on it: of raw QUIC the ALPN, of WebTransport the subprotocol, if they have one in common.
+    /// What both speak on it: of raw QUIC the ALPN, elsewhere the subprotocol, if they have one in common.
     pub protocol: Option<String>,
     /// Path and query of the URL, where the door has one.
     pub url: Option<String>,
@@ -76,21 +43,60 @@ pub struct Greeting {
 pub struct NoConnection(String);
 
 impl Incoming {
-    /// Where the packet came from.
-    pub fn remote_address(&self) -> SocketAddr {
-        self.0.remote_address()
+    /// Which door it is, for people.
+    pub const fn door(&self) -> &'static str {
+        match self {
+            Self::Quic(_) => "quic",
+            Self::WebSocket(..) => "websocket",
+            Self::Tcp(..) => "tcp",
+            Self::Unix(_) => "unix",
+        }
     }
 
-    /// QUIC, then HTTP/3 where the client speaks it. On WebTransport its order of `protocols` counts.
-    pub async fn greet(self, protocols: &[&str]) -> Result<Greeting, NoConnection> {
-        let quic = self.0.await.map_err(refused)?;
-        let data = quic.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-        let alpn = data.and_then(|data| data.protocol).and_then(|alpn| String::from_utf8(alpn).ok());
-        if alpn.as_deref() == Some(HTTP3) {
-            return web_transport(quic, protocols).await;
+    /// Where it comes from; a Unix socket does not say.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Quic(incoming) => Some(incoming.remote_address()),
+            Self::WebSocket(_, remote) | Self::Tcp(_, remote) => Some(*remote),
+            Self::Unix(_) => None,
         }
-        Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None })
     }
+
+    /// The door's own handshake. `protocols` are what this side speaks, its favourite first; on WebTransport the client's
+    /// order counts.
+    pub async fn greet(self, protocols: &[&str]) -> Result<Greeting, NoConnection> {
+        match self {
+            Self::Quic(incoming) => quic(*incoming, protocols).await,
+            Self::WebSocket(socket, _) => {
+                let url = Some(socket.url.clone());
+                let (conn, protocol) = socket.accept().await.map_err(refused)?;
+                Ok(Greeting { conn: Connection::Stream(conn), protocol, url })
+            }
+            Self::Tcp(socket, _) => {
+                socket.set_nodelay(true).map_err(refused)?;
+                let config = qmux::tcp::Config::new(FRAMING).protocols(protocols.iter().copied());
+                plain(config.session_config(stream::config()).accept(socket).await)
+            }
+            Self::Unix(socket) => {
+                let config = qmux::uds::Config::new(FRAMING).protocols(protocols.iter().copied());
+                plain(config.session_config(stream::config()).accept(socket).await)
+            }
+        }
+    }
+}
+
+/// The framing of sockets, where nothing is negotiated before it.
+const FRAMING: Version = Version::QMux01;
+
+/// QUIC, then HTTP/3 where the client speaks it.
+async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting, NoConnection> {
+    let quic = incoming.await.map_err(refused)?;
+    let data = quic.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
+    let alpn = data.and_then(|data| data.protocol).and_then(|alpn| String::from_utf8(alpn).ok());
+    if alpn.as_deref() == Some(HTTP3) {
+        return web_transport(quic, protocols).await;
+    }
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None })
 }
 
 async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Greeting, NoConnection> {
@@ -108,22 +114,12 @@ async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Gr
     Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url) })
 }
 
-fn refused(error: impl std::fmt::Display) -> NoConnection {
-    NoConnection(error.to_string())
+fn plain(session: Result<qmux::Session, qmux::Error>) -> Result<Greeting, NoConnection> {
+    let session = session.map_err(refused)?;
+    let protocol = session.protocol().map(ToOwned::to_owned);
+    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None })
 }
 
-fn transport(streams: u32) -> TransportConfig {
-    let mut transport = TransportConfig::default();
-    transport
-        .max_concurrent_bidi_streams(streams.into())
-        .max_concurrent_uni_streams(streams.into())
-        .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
-        .keep_alive_interval(Some(KEEP_ALIVE))
-        .stream_receive_window(STREAM_WINDOW.into())
-        .receive_window(STRANGER_WINDOW.into())
-        .send_window(u64::from(STRANGER_WINDOW))
-        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
-        .datagram_send_buffer_size(DATAGRAM_BUFFER)
-        .congestion_controller_factory(Arc::new(congestion::CubicConfig::default()));
-    transport
+fn refused(error: impl std::fmt::Display) -> NoConnection {
+    NoConnection(error.to_string())
 }

@@ -14,6 +14,9 @@ use super::{Closed, ReadError, WriteError};
 /// Bytes a stream takes before its reader reads.
 const WINDOW: usize = 256 << 10;
 
+/// What a QUIC packet leaves room for.
+pub(super) const MAX_DATAGRAM: usize = 1200;
+
 /// One end of the pair.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -26,6 +29,7 @@ pub struct Connection {
 struct Inbox {
     bi: Mutex<VecDeque<(SendStream, RecvStream)>>,
     uni: Mutex<VecDeque<RecvStream>>,
+    datagrams: Mutex<VecDeque<Bytes>>,
     arrived: Notify,
 }
 
@@ -82,6 +86,15 @@ impl Connection {
         lock(&self.theirs.uni).push_back(RecvStream(pipe.clone()));
         self.theirs.arrived.notify_waiters();
         Ok(SendStream(pipe).into())
+    }
+
+    pub(super) async fn read_datagram(&self) -> Result<Bytes, Closed> {
+        self.accept(|inbox| lock(&inbox.datagrams).pop_front()).await
+    }
+
+    pub(super) fn send_datagram(&self, datagram: Bytes) {
+        lock(&self.theirs.datagrams).push_back(datagram);
+        self.theirs.arrived.notify_waiters();
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {

@@ -7,7 +7,6 @@
 //! published raw clients read no others, and those that read plain ones read both.
 
 use std::{
-    net::SocketAddr,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -17,7 +16,7 @@ use bytes::Bytes;
 use quinn::VarInt;
 use web_transport_quinn::{self as web, Session, proto};
 
-use super::{Closed, Opening, ReadError, WriteError};
+use super::{Closed, Opening, Path, ReadError, WriteError};
 
 /// Unidirectional stream of WebTransport session 0, the first bidirectional stream.
 const UNI_HEADER: Bytes = Bytes::from_static(&[0x40, 0x54, 0x00]);
@@ -96,6 +95,34 @@ impl Connection {
         Poll::Ready(result)
     }
 
+    /// The next datagram, without what WebTransport puts in front.
+    pub(super) async fn read_datagram(&self) -> Result<Bytes, Closed> {
+        loop {
+            match self.session.read_datagram().await {
+                Ok(datagram) => return Ok(datagram),
+                // Of another WebTransport session, or of none: nobody's.
+                Err(web::SessionError::WebTransportError(web::WebTransportError::UnknownSession)) => {}
+                Err(error) => return Err(closed(error)),
+            }
+        }
+    }
+
+    pub(super) fn send_datagram(&self, datagram: Bytes) {
+        // What cannot be sent is lost, as datagrams may be.
+        drop(self.session.send_datagram(datagram));
+    }
+
+    pub(super) fn max_datagram_size(&self) -> Option<usize> {
+        Some(self.session.max_datagram_size()).filter(|size| *size > 0)
+    }
+
+    pub(super) fn path(&self) -> Path {
+        let (quic, rtt) = (self.quic(), self.quic().rtt());
+        // What the congestion window lets through in one round trip.
+        let rate = quic.stats().path.cwnd as f64 * 8.0 / rtt.as_secs_f64();
+        Path { bitrate: (rate.is_finite() && rate >= 1.0).then_some(rate as u64), rtt: Some(rtt) }
+    }
+
     pub(super) fn close(&self, code: u32, reason: &str) {
         self.session.close(code, reason.as_bytes());
     }
@@ -115,10 +142,6 @@ impl Connection {
     pub(super) fn set_windows(&self, receive: u32, send: u64) {
         self.quic().set_receive_window(receive.into());
         self.quic().set_send_window(send);
-    }
-
-    pub(super) fn remote_address(&self) -> SocketAddr {
-        self.quic().remote_address()
     }
 }
 

@@ -9,7 +9,7 @@ mod pem;
 mod upkeep;
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
@@ -22,8 +22,10 @@ use rustls::{
     pki_types::ServerName,
     server::{ClientHello, ParsedCertificate, ResolvesServerCert},
     sign::CertifiedKey,
-    version::TLS13,
+    version::{TLS12, TLS13},
 };
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub use error::Error;
 
@@ -50,6 +52,29 @@ struct Shown {
 /// The SHA-256 of a certificate in DER, by which clients pin it. Prints as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fingerprint(pub [u8; 32]);
+
+/// TLS on TCP connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    /// The handshake; tells whether HTTP/2 was agreed on.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Http2)> {
+        let stream = self.0.accept(stream).await?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok((stream, Http2(http2)))
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
+
+/// Whether HTTP/2 is spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Http2(pub bool);
 
 impl Identity {
     /// Reads every pair and makes up the certificate for `generate`. Blocks on files.
@@ -83,6 +108,15 @@ impl Identity {
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         config.max_early_data_size = 0;
         Ok(config)
+    }
+
+    /// Answers TLS on a TCP connection, with the given protocols on offer. TLS 1.2 is fine there: old players use it.
+    pub fn acceptor(self: &Arc<Self>, alpn: &[&str]) -> Result<Acceptor, Error> {
+        let builder = ServerConfig::builder_with_provider(self.provider.clone());
+        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]).map_err(Error::Provider)?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(self.clone());
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Ok(Acceptor(Arc::new(config).into()))
     }
 
     /// Reloads files that change and renews what was generated, until dropped. What cannot be read leaves the old

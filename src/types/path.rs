@@ -85,6 +85,17 @@ impl Path {
         }
     }
 
+    /// The first `count` segments, or `None` when there are fewer.
+    pub fn first_segments(&self, count: u64) -> Option<Self> {
+        let count = usize::try_from(count).ok()?;
+        let mut ends =
+            self.0.match_indices('/').map(|(slash, _)| slash).chain([self.0.len()]).filter(|_| !self.is_empty());
+        match count.checked_sub(1) {
+            None => Some(Self::root()),
+            Some(last) => ends.nth(last).map(|end| Self(self.0[..end].into())),
+        }
+    }
+
     /// The segments in order.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|s| !s.is_empty())
@@ -153,6 +164,15 @@ mod tests {
         assert_eq!(Path::parse(&"a/".repeat(33)), Err(PathError::TooDeep));
         assert_eq!(Path::parse(&"a".repeat(256)), Err(PathError::TooLong));
         assert_eq!(path(&"a/".repeat(20)).join(&path(&"b/".repeat(20))), Err(PathError::TooDeep));
+    }
+
+    #[test]
+    fn first_segments_are_counted() {
+        assert_eq!(path("a/b/c").first_segments(0), Some(Path::root()));
+        assert_eq!(path("a/b/c").first_segments(2), Some(path("a/b")));
+        assert_eq!(path("a/b/c").first_segments(3), Some(path("a/b/c")));
+        assert_eq!(path("a/b/c").first_segments(4), None);
+        assert_eq!(Path::root().first_segments(1), None);
     }
 
     #[test]

@@ -32,6 +32,8 @@ impl Cost {
     pub const MAX: u64 = (1 << 62) - 1;
     /// A publisher's own broadcast.
     pub const FREE: Self = Self { warm: 0, cold: 0 };
+    /// Of a session that is about to end.
+    pub const LAST_RESORT: Self = Self { warm: Self::MAX, cold: Self::MAX };
     /// Of a peer whose dialect carries no cost.
     pub const UNKNOWN: Self = Self { warm: 0, cold: Self::MAX };
 

@@ -6,7 +6,10 @@ use axum::{
 };
 
 use super::{access, problem::Problem};
-use crate::types::{HopId, Path};
+use crate::{
+    model::origin::ShowsHidden,
+    types::{HopId, Path},
+};
 
 /// One name per line, relative to the prefix, no newline at the end. A broadcast at the prefix itself is an empty name.
 pub(super) async fn page(State(state): State<super::State>, uri: Uri, headers: HeaderMap) -> Result<String, Problem> {
@@ -16,7 +19,8 @@ pub(super) async fn page(State(state): State<super::State>, uri: Uri, headers: H
     if !view.may_subscribe() {
         return Err(Problem::NOT_ALLOWED);
     }
-    let changes = view.watch(&Path::root(), HopId::NONE).map(|mut watcher| watcher.snapshot()).unwrap_or_default();
+    let watcher = view.watch(&Path::root(), HopId::NONE, ShowsHidden(false));
+    let changes = watcher.map(|mut watcher| watcher.snapshot()).unwrap_or_default();
     let live = changes.iter().filter(|change| change.advert.is_some());
     Ok(live.map(|change| change.suffix.as_str()).collect::<Vec<_>>().join("\n"))
 }

@@ -1,12 +1,35 @@
 //! What can be set about HTTP.
 
+use std::path::PathBuf;
+
 use crate::types::Address;
 
 /// The HTTP listeners.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// Plain HTTP.
     pub http: Http,
+    /// HTTP over TLS.
+    pub https: Https,
+    /// Whether sessions may come in by WebSocket, on every listener.
+    pub ws: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { http: Http::default(), https: Https::default(), ws: true }
+    }
+}
+
+/// HTTP over TLS.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Https {
+    /// Where it is served.
+    pub listen: Option<Address>,
+    /// PEM files with a certificate chain each; none at all means the certificates of QUIC.
+    pub cert: Vec<PathBuf>,
+    /// The PEM file of the private key to each chain.
+    pub key: Vec<PathBuf>,
 }
 
 /// Plain HTTP.
@@ -19,7 +42,7 @@ pub struct Http {
 /// Where a listener is served.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Listen {
-    /// On the TCP side of the server's own address.
+    /// On the TCP side of the server's own address, unless HTTPS is served somewhere.
     #[default]
     BesideServer,
     /// Nowhere.

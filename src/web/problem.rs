@@ -20,6 +20,8 @@ pub(super) enum Problem {
     NotGranted(&'static str, &'static str),
     /// It is not there, and waiting would not help.
     NotFound(&'static str),
+    /// Too much is beginning at once; later it may work.
+    Busy,
     /// It may be there, but did not come in time.
     TimedOut(&'static str),
 }
@@ -41,6 +43,7 @@ impl IntoResponse for Problem {
             Self::Refused(refusal) => unauthorized(refusal.reason(), &refusal.to_string()),
             Self::NotGranted(reason, sentence) => unauthorized(reason, sentence),
             Self::NotFound(what) => (StatusCode::NOT_FOUND, format!("{what}\n")).into_response(),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many sessions are starting\n").into_response(),
             Self::TimedOut(what) => (StatusCode::GATEWAY_TIMEOUT, format!("{what}\n")).into_response(),
         }
     }

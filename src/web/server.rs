@@ -2,30 +2,38 @@
 
 use std::{
     future::poll_fn,
-    io,
-    pin::pin,
+    net::SocketAddr,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     task::Poll,
     time::Duration,
 };
 
-use axum::Router;
+use axum::{BoxError, Router};
 use hyper::{
     body::Incoming,
-    server::conn::http1,
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
-use tracing::{debug, warn};
+use tracing::debug;
+
+use crate::transport::{
+    socket,
+    tls::{Acceptor, Http2},
+};
 
 /// How long a connection may take to its first complete request head, from accept, and to each one after that. Half:
 /// somebody on a bad line is cut off while typing into `nc`. Double: silent connections cost twice the memory.
@@ -35,22 +43,42 @@ const HEAD: Duration = Duration::from_secs(10);
 /// for a stranger to fill.
 const HEAD_BYTES: usize = 16 << 10;
 
-/// Between attempts to accept when the process has no file descriptor left. Half or double: just as many log lines.
-const PAUSE: Duration = Duration::from_millis(250);
+/// What one connection can take on HTTP/2: requests at a time, and requests taken back before they were answered.
+const HTTP2_REQUESTS: u32 = 32;
+const HTTP2_RESETS: usize = 20;
+/// After this much silence on HTTP/2 the other end is asked whether it is there, and given as long to say so.
+const HTTP2_PING: Duration = Duration::from_secs(10);
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remote(pub(super) SocketAddr);
 
 /// Serves until `shutdown`, then waits for the requests in flight. Dropping it ends them at once.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
-    serve_within(HEAD, listener, router, shutdown).await;
+pub async fn serve(listener: TcpListener, tls: Option<Acceptor>, router: Router, shutdown: impl Future<Output = ()>) {
+    serve_within(HEAD, listener, tls, router, shutdown).await;
 }
 
-async fn serve_within(head: Duration, listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+async fn serve_within(
+    head: Duration,
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut shutdown = pin!(shutdown);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            stream = accept(&listener) => {
-                connections.spawn(connection(stream, router.clone(), head, graceful.watcher()));
+            (stream, remote) = socket::accept("HTTP", || listener.accept()) => {
+                let client = Client {
+                    deadline: Instant::now() + head,
+                    head,
+                    remote: Remote(remote),
+                    router: router.clone(),
+                    graceful: graceful.watcher(),
+                };
+                connections.spawn(client.serve(stream, tls.clone()));
             }
             Some(_) = connections.join_next() => {}
             () = &mut shutdown => break,
@@ -61,63 +89,83 @@ async fn serve_within(head: Duration, listener: TcpListener, router: Router, shu
     while connections.join_next().await.is_some() {}
 }
 
-/// The next connection, however long it takes.
-async fn accept(listener: &TcpListener) -> TcpStream {
-    let mut failing = false;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            // accept(2): errors of the connection that was to be accepted.
-            Err(error) if is_the_peers(&error) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    warn!(%error, "cannot accept HTTP connections, trying on");
-                }
-                sleep(PAUSE).await;
-            }
+/// One client. What it does wrong, such as speaking TLS where there is none, is between it and the HTTP library, which
+/// answers 400.
+struct Client {
+    /// When its first request must be there.
+    deadline: Instant,
+    /// How long each further one may take.
+    head: Duration,
+    remote: Remote,
+    router: Router,
+    graceful: Watcher,
+}
+
+impl Client {
+    async fn serve(self, stream: TcpStream, tls: Option<Acceptor>) {
+        // Without it, small chunks of a group that is still growing would wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            return debug!(%error, "HTTP connection lost");
+        }
+        match tls {
+            None => self.http(stream, Http2(false)).await,
+            Some(tls) => match timeout_at(self.deadline, tls.accept(stream)).await {
+                Ok(Ok((stream, http2))) => self.http(stream, http2).await,
+                Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
+                Err(_) => debug!("TLS handshake timed out"),
+            },
+        }
+    }
+
+    async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, http2: Http2) {
+        let Self { deadline, head, remote, router, graceful } = self;
+        let asked = AtomicBool::new(false);
+        let pages = TowerToHyperService::new(router);
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            asked.store(true, Relaxed);
+            request.extensions_mut().insert(remote);
+            pages.call(request)
+        });
+        // What is spoken is settled, so that nothing waits for a guess.
+        let builder = auto::Builder::new(TokioExecutor::new());
+        let mut builder = if http2.0 { builder.http2_only() } else { builder.http1_only() };
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_BYTES);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .enable_connect_protocol()
+            .max_concurrent_streams(HTTP2_REQUESTS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .max_pending_accept_reset_streams(HTTP2_RESETS)
+            .keep_alive_interval(HTTP2_PING)
+            .keep_alive_timeout(HTTP2_PING);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let result = within(deadline, &asked, pin!(graceful.watch(connection))).await;
+        if let Err(error) = result {
+            debug!(%error, "HTTP connection failed");
         }
     }
 }
 
-fn is_the_peers(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
-/// One client. What it does wrong, such as speaking TLS, is between it and the HTTP library, which answers 400.
-async fn connection(stream: TcpStream, router: Router, head: Duration, graceful: Watcher) {
-    let deadline = Instant::now() + head;
-    // Without it, small chunks of a group that is still growing would wait for each other.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "HTTP connection lost");
-        return;
-    }
-    let asked = AtomicBool::new(false);
-    let pages = TowerToHyperService::new(router);
-    let service = service_fn(|request: hyper::Request<Incoming>| {
-        asked.store(true, Relaxed);
-        pages.call(request)
+/// Drives a connection to its end. The library's own deadlines are about heads; this one is about every way to hold a
+/// connection before the first.
+async fn within(
+    deadline: Instant,
+    asked: &AtomicBool,
+    mut connection: Pin<&mut impl Future<Output = Result<(), BoxError>>>,
+) -> Result<(), BoxError> {
+    let first = poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if asked.load(Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head).max_header_size(HEAD_BYTES);
-    let mut connection = pin!(graceful.watch(builder.serve_connection(TokioIo::new(stream), service)));
-
-    // The library's own deadline is about heads; this one is about every way to hold a connection before the first.
-    let first = timeout_at(
-        deadline,
-        poll_fn(|cx| match connection.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if asked.load(Relaxed) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }),
-    );
-    let result = match first.await {
-        Err(_) => return debug!("HTTP connection without a request closed"),
+    match timeout_at(deadline, first).await {
+        Err(_) => {
+            debug!("HTTP connection without a request closed");
+            Ok(())
+        }
         Ok(Some(result)) => result,
         Ok(None) => connection.await,
-    };
-    if let Err(error) = result {
-        debug!(%error, "HTTP connection failed");
     }
 }
 

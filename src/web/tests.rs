@@ -51,7 +51,7 @@ impl World {
         let origin = Origin::new(HopId(1), Cache::new(Limits::default()));
         let public = auth::Config::public_scope([public]).unwrap();
         let auth = Arc::new(Auth::new(&auth::Config { public }));
-        let router = router(State { identity: identity(&[]), auth, origin: origin.clone() });
+        let router = router(State { identity: identity(&[]), auth, origin: origin.clone(), door: None });
         let everything = Scope::everything();
         let view = View::new(origin.clone(), origin.session(), Path::root(), everything.clone(), everything, false);
         let publisher = view.publisher();
@@ -149,6 +149,7 @@ async fn health() {
 #[tokio::test]
 async fn certificate_is_hex_without_newline() {
     let mut state = State {
+        door: None,
         identity: identity(&["localhost"]),
         auth: Arc::new(Auth::new(&auth::Config::default())),
         origin: World::new("").origin,
@@ -372,7 +373,7 @@ async fn a_broken_body_has_no_last_chunk_on_the_wire() {
     let (world, producer, _viewer) = running().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let server = tokio::spawn(serve(listener, world.router.clone(), std::future::pending()));
+    let server = tokio::spawn(serve(listener, None, world.router.clone(), std::future::pending()));
     for (sequence, complete) in [(1, true), (2, false)] {
         let group = producer.group(sequence).unwrap();
         frame(&group, "one");

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::integer;
+use super::integer::{self, Form};
 use crate::types::{Hops, Path, PathError, TooManyHops};
 
 /// How one kind of message is written and read. Its stream type is not part of it.
@@ -27,7 +27,7 @@ impl<T> Codec<T> {
     /// Writes the whole message: type where there is one, length, body. A value that the dialect has no message for
     /// writes nothing.
     pub fn encode(&self, value: &T, out: &mut Encoder) {
-        let mut body = Encoder::new();
+        let mut body = Encoder::new(out.form);
         let tag = (self.write)(value, &mut body);
         if tag == INEXPRESSIBLE {
             return;
@@ -36,12 +36,11 @@ impl<T> Codec<T> {
             out.varint(tag);
         }
         out.varint(body.len() as u64);
-        out.bytes(&body.0);
+        out.bytes(&body.bytes);
     }
 
     /// Reads the body of a message of type `tag` (0 when untagged), to its last byte.
-    pub fn decode(&self, tag: u64, body: &[u8]) -> Result<T, DecodeError> {
-        let mut input = Decoder::new(body);
+    pub fn decode(&self, tag: u64, mut input: Decoder<'_>) -> Result<T, DecodeError> {
         let value = (self.read)(tag, &mut input)?;
         // moq-lite "Message frame": the body is consumed exactly, nobody extends a message.
         input.finish()?;
@@ -64,23 +63,26 @@ impl<T> fmt::Debug for Codec<T> {
 }
 
 /// Fields, written one after the other.
-#[derive(Default, Debug)]
-pub struct Encoder(BytesMut);
+#[derive(Debug)]
+pub struct Encoder {
+    bytes: BytesMut,
+    form: Form,
+}
 
 impl Encoder {
-    /// Nothing written yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing written yet; integers take this form.
+    pub fn new(form: Form) -> Self {
+        Self { bytes: BytesMut::new(), form }
     }
 
     /// One byte.
     pub fn byte(&mut self, value: u8) {
-        self.0.put_u8(value);
+        self.bytes.put_u8(value);
     }
 
     /// The shortest form of `value`; more than [`integer::MAX`] is written as that.
     pub fn varint(&mut self, value: u64) {
-        integer::put(&mut self.0, value);
+        self.form.put(&mut self.bytes, value);
     }
 
     /// Length and text.
@@ -96,7 +98,13 @@ impl Encoder {
 
     /// These bytes as they are, without a length.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.0.put_slice(bytes);
+        self.bytes.put_slice(bytes);
+    }
+
+    /// Length and number, as parameters have it.
+    pub(super) fn sized_varint(&mut self, value: u64) {
+        self.varint(self.form.len(value) as u64);
+        self.varint(value);
     }
 
     /// A number that may be absent: one more than its value, or 0.
@@ -111,17 +119,22 @@ impl Encoder {
 
     /// How many bytes are written.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// What is written.
     pub fn into_bytes(self) -> Bytes {
-        self.0.freeze()
+        self.bytes.freeze()
+    }
+
+    /// What is written, leaving nothing.
+    pub fn take(&mut self) -> Bytes {
+        self.bytes.split().freeze()
     }
 }
 
@@ -132,12 +145,13 @@ pub struct Decoder<'a> {
     left: &'a [u8],
     /// What is being read, for errors.
     field: &'static str,
+    form: Form,
 }
 
 impl<'a> Decoder<'a> {
-    /// Starts at the first byte.
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { left: bytes, field: "message" }
+    /// Starts at the first byte; integers have this form.
+    pub const fn new(bytes: &'a [u8], form: Form) -> Self {
+        Self { left: bytes, field: "message", form }
     }
 
     /// Names what is read next, for errors.
@@ -155,7 +169,11 @@ impl<'a> Decoder<'a> {
 
     /// A variable-length integer, in whatever length.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
-        let (value, len) = integer::get(self.left).ok_or_else(|| self.short())?;
+        let (value, len) = self.form.get(self.left).ok_or_else(|| self.short())?;
+        // moq-lite-07 "integers": the form carries 64 bits, the protocol 62.
+        if value > integer::MAX {
+            return Err(DecodeError::Invalid { field: self.field, value });
+        }
         self.left = self.left.get(len..).unwrap_or_default();
         Ok(value)
     }
@@ -194,6 +212,12 @@ impl<'a> Decoder<'a> {
         let (block, left) = split.ok_or_else(|| self.short())?;
         self.left = left;
         Ok(block)
+    }
+
+    /// Length and as many bytes, to be read on their own.
+    pub(super) fn nested(&mut self) -> Result<Self, DecodeError> {
+        let form = self.form;
+        Ok(Self::new(self.block()?, form))
     }
 
     /// The rest as UTF-8 text.
@@ -313,44 +337,62 @@ pub(super) mod tests {
     /// Whatever `codec` reads, it writes so that it reads the same again.
     #[track_caller]
     pub(in crate::wire) fn assert_stable<T: PartialEq + fmt::Debug>(codec: &Codec<T>, tag: u64, body: &[u8]) {
-        let Ok(value) = codec.decode(tag, body) else { return };
-        let mut out = Encoder::new();
-        codec.encode(&value, &mut out);
-        let bytes = out.into_bytes();
-        let mut input = Decoder::new(&bytes);
-        let tag = if codec.tagged { input.varint().unwrap() } else { 0 };
-        let body = input.block().unwrap();
-        input.finish().unwrap();
-        assert_eq!(codec.decode(tag, body), Ok(value), "{body:x?}");
+        for form in [Form::Quic, Form::LeadingOnes] {
+            let Ok(value) = codec.decode(tag, Decoder::new(body, form)) else { continue };
+            let mut out = Encoder::new(form);
+            codec.encode(&value, &mut out);
+            let bytes = out.into_bytes();
+            let mut input = Decoder::new(&bytes, form);
+            let tag = if codec.tagged { input.varint().unwrap() } else { 0 };
+            let body = input.nested().unwrap();
+            input.finish().unwrap();
+            assert_eq!(codec.decode(tag, body), Ok(value), "{bytes:x?}");
+        }
+    }
+
+    /// Reads a body in QUIC's form.
+    pub(in crate::wire) fn decode<T>(codec: &Codec<T>, tag: u64, body: &[u8]) -> Result<T, DecodeError> {
+        codec.decode(tag, Decoder::new(body, Form::Quic))
+    }
+
+    /// Reads fields in QUIC's form.
+    fn quic(bytes: &[u8]) -> Decoder<'_> {
+        Decoder::new(bytes, Form::Quic)
     }
 
     #[test]
     fn errors_name_the_field() {
-        let mut input = Decoder::new(&[0x40]);
+        let mut input = quic(&[0x40]);
         assert_eq!(input.at("group").varint(), Err(DecodeError::Short { field: "group" }));
-        assert_eq!(Decoder::new(&[2, b'a']).at("name").string(), Err(DecodeError::Short { field: "name" }));
-        assert_eq!(Decoder::new(&[1, 0xff]).at("name").string(), Err(DecodeError::InvalidText { field: "name" }));
+        assert_eq!(quic(&[2, b'a']).at("name").string(), Err(DecodeError::Short { field: "name" }));
+        assert_eq!(quic(&[1, 0xff]).at("name").string(), Err(DecodeError::InvalidText { field: "name" }));
         assert_eq!(input.finish(), Err(DecodeError::Trailing));
     }
 
     #[test]
     fn a_length_beyond_memory_is_only_short() {
-        let mut input = Decoder::new(&[0xff; 9]);
+        let mut input = quic(&[0xff; 9]);
         assert_eq!(input.string(), Err(DecodeError::Short { field: "message" }));
     }
 
     #[test]
+    fn numbers_beyond_the_protocol_are_refused() {
+        let mut input = Decoder::new(&[0xff; 9], Form::LeadingOnes);
+        assert_eq!(input.at("group").varint(), Err(DecodeError::Invalid { field: "group", value: u64::MAX }));
+    }
+
+    #[test]
     fn durations_stay_exact_for_javascript() {
-        let mut out = Encoder::new();
+        let mut out = Encoder::new(Form::Quic);
         out.millis(Duration::MAX);
         let bytes = out.into_bytes();
-        assert_eq!(Decoder::new(&bytes).varint(), Ok(MAX_MILLIS));
+        assert_eq!(quic(&bytes).varint(), Ok(MAX_MILLIS));
     }
 
     proptest! {
         #[test]
         fn fields_never_panic(bytes in noise()) {
-            let mut input = Decoder::new(&bytes);
+            let mut input = quic(&bytes);
             while !input.is_empty() && input.byte().is_ok() {
                 let before = input.clone();
                 let _ = (input.path(), input.optional(), input.millis(), input.block());

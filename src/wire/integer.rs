@@ -1,10 +1,52 @@
-//! QUIC's variable-length integers (RFC 9000 §16) and the zigzag form of signed ones. Runs once per frame: no
-//! allocation, no panic.
+//! The two forms of variable-length integers, QUIC's (RFC 9000 §16) and leading ones, and the zigzag form of signed
+//! numbers. Runs once per frame: no allocation, no panic.
 
 use bytes::BufMut;
 
-/// The largest number the form carries, 2^62-1.
+/// The largest number on the wire, 2^62-1. Leading ones could carry more; peers refuse it.
 pub const MAX: u64 = (1 << 62) - 1;
+
+/// How a dialect writes its integers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// The first two bits tell the length: 1, 2, 4 or 8 bytes.
+    Quic,
+    /// As many more bytes as the first has leading ones (moq-lite-07): 1 to 9 bytes of 7 bits each, 8 in the last.
+    LeadingOnes,
+}
+
+impl Form {
+    /// The most bytes of one integer.
+    pub const MOST: usize = 9;
+
+    /// How many bytes the shortest form of `value` takes.
+    #[inline]
+    pub const fn len(self, value: u64) -> usize {
+        match self {
+            Self::Quic => varint_len(value),
+            Self::LeadingOnes => leading_ones_len(value),
+        }
+    }
+
+    /// Writes the shortest form of `value`, or of [`MAX`] when that is less.
+    #[inline]
+    pub fn put(self, out: &mut impl BufMut, value: u64) {
+        match self {
+            Self::Quic => put(out, value),
+            Self::LeadingOnes => put_leading_ones(out, value.min(MAX)),
+        }
+    }
+
+    /// The number at the start of `buf` and how many bytes it takes; `None` when more bytes are needed. Longer forms
+    /// than necessary are fine; numbers may exceed [`MAX`].
+    #[inline]
+    pub fn get(self, buf: &[u8]) -> Option<(u64, usize)> {
+        match self {
+            Self::Quic => get(buf),
+            Self::LeadingOnes => get_leading_ones(buf),
+        }
+    }
+}
 
 /// How many bytes the shortest form of `value` takes.
 #[inline]
@@ -41,6 +83,38 @@ pub fn get(buf: &[u8]) -> Option<(u64, usize)> {
     }
 }
 
+/// The form of 7 bytes is read but never written.
+const fn leading_ones_len(value: u64) -> usize {
+    match value {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        0x20_0000..0x1000_0000 => 4,
+        0x1000_0000..0x8_0000_0000 => 5,
+        0x8_0000_0000..0x400_0000_0000 => 6,
+        0x400_0000_0000..0x100_0000_0000_0000 => 8,
+        _ => 9,
+    }
+}
+
+fn put_leading_ones(out: &mut impl BufMut, value: u64) {
+    let len = leading_ones_len(value);
+    let mut bytes = [0; Form::MOST];
+    bytes[1..].copy_from_slice(&value.to_be_bytes());
+    let bytes = &mut bytes[Form::MOST - len..];
+    // As many ones as there are bytes after the first.
+    bytes[0] |= !(0xff_u16 >> (len - 1)) as u8;
+    out.put_slice(bytes);
+}
+
+fn get_leading_ones(buf: &[u8]) -> Option<(u64, usize)> {
+    let first = *buf.first()?;
+    let more = first.leading_ones() as usize;
+    let rest = buf.get(1..=more)?;
+    let head = u64::from(first) & (0x7f >> more);
+    Some((rest.iter().fold(head, |value, byte| value << 8 | u64::from(*byte)), 1 + more))
+}
+
 /// Folds the sign into the lowest bit: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
 #[inline]
 pub const fn zigzag(value: i64) -> u64 {
@@ -70,17 +144,20 @@ mod tests {
         })
     }
 
+    const FORMS: [Form; 2] = [Form::Quic, Form::LeadingOnes];
+
     #[test]
     fn samples_read_and_write() {
         for (value, bytes, kind) in samples() {
             let raw = if kind == "zigzag" { zigzag(value) } else { value as u64 };
-            assert_eq!(get(&bytes), Some((raw, bytes.len())), "{bytes:x?}");
+            let form = if kind.starts_with("ones") { Form::LeadingOnes } else { Form::Quic };
+            assert_eq!(form.get(&bytes), Some((raw, bytes.len())), "{bytes:x?}");
             if kind == "zigzag" {
                 assert_eq!(unzigzag(raw), value);
             }
-            if kind != "long" {
+            if !kind.ends_with("long") {
                 let mut out = Vec::new();
-                put(&mut out, raw);
+                form.put(&mut out, raw);
                 assert_eq!(out, bytes);
             }
         }
@@ -88,25 +165,32 @@ mod tests {
 
     #[test]
     fn beyond_the_largest_is_the_largest() {
-        for value in [MAX, MAX + 1, u64::MAX] {
-            let mut out = Vec::new();
-            put(&mut out, value);
-            assert_eq!(get(&out), Some((MAX, 8)));
+        for (form, len) in [(Form::Quic, 8), (Form::LeadingOnes, 9)] {
+            for value in [MAX, MAX + 1, u64::MAX] {
+                let mut out = Vec::new();
+                form.put(&mut out, value);
+                assert_eq!(form.get(&out), Some((MAX, len)));
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_is_put_is_got(value in prop_oneof![0..=MAX, 0..0x8000u64, 0..0x8000_0000u64], more in 0..4usize) {
-            let mut out = Vec::new();
-            put(&mut out, value);
-            prop_assert_eq!(out.len(), varint_len(value));
-            for short in 0..out.len() {
-                prop_assert_eq!(get(&out[..short]), None);
+        fn whatever_is_put_is_got(
+            value in prop_oneof![0..=MAX, 0..0x8000u64, 0..0x8000_0000u64, 0..1u64 << 57],
+            more in 0..4usize,
+        ) {
+            for form in FORMS {
+                let mut out = Vec::new();
+                form.put(&mut out, value);
+                prop_assert_eq!(out.len(), form.len(value));
+                for short in 0..out.len() {
+                    prop_assert_eq!(form.get(&out[..short]), None);
+                }
+                let len = out.len();
+                out.resize(len + more, 0xff);
+                prop_assert_eq!(form.get(&out), Some((value, len)));
             }
-            let len = out.len();
-            out.resize(len + more, 0xff);
-            prop_assert_eq!(get(&out), Some((value, len)));
         }
 
         #[test]

@@ -2,9 +2,11 @@
 //! themselves are in `versions`.
 
 pub mod announce;
+pub mod datagram;
 pub mod fetch;
 pub mod goaway;
 pub mod group;
+pub mod probe;
 pub mod setup;
 pub mod subscribe;
 pub mod track;

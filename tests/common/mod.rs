@@ -26,7 +26,7 @@ use moq_relay::{
 
 pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
-pub use relay::{Socket, TestRelay};
+pub use relay::{ANYWHERE, Socket, TestRelay, upgrade};
 pub use stream::{End, Reader};
 pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Subscription, TrackAnswer};
 pub use world::{Door, World};
@@ -38,7 +38,7 @@ pub const RELAY: HopId = HopId(42);
 pub const VIDEO: &str = "video";
 
 pub fn dialect(name: &str) -> &'static Dialect {
-    Dialect::by_alpn(&format!("moq-lite-{name}")).unwrap()
+    Dialect::by_name(&format!("moq-lite-{name}")).unwrap()
 }
 
 pub fn path(text: &str) -> Path {
@@ -75,7 +75,7 @@ pub fn live(dialect: &Dialect) -> Preferences {
 
 /// Runs a test once for each dialect.
 pub async fn every_dialect<F: Future<Output = ()>>(test: impl Fn(&'static Dialect) -> F) {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::every() {
         eprintln!("-- {}", dialect.name);
         test(dialect).await;
     }
@@ -83,8 +83,8 @@ pub async fn every_dialect<F: Future<Output = ()>>(test: impl Fn(&'static Dialec
 
 /// Runs a test once for each dialect of the publisher and each of the viewer.
 pub async fn every_pair<F: Future<Output = ()>>(test: impl Fn(&'static Dialect, &'static Dialect) -> F) {
-    for publisher in Dialect::ALL {
-        for viewer in Dialect::ALL {
+    for publisher in Dialect::every() {
+        for viewer in Dialect::every() {
             eprintln!("-- from {} to {}", publisher.name, viewer.name);
             test(publisher, viewer).await;
         }

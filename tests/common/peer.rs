@@ -9,12 +9,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures::FutureExt;
 use moq_relay::{
     transport::{Closed, Connection, RecvStream, SendStream},
     types::{HopId, TrackInfo},
     wire::{
         Dialect,
-        lite::{setup::Setup, stream},
+        in_band::{ClientSetup, Framing, ServerSetup},
+        lite::{goaway::Goaway, setup::Setup, stream},
     },
 };
 use tokio::{
@@ -25,7 +28,7 @@ use tokio::{
 use super::{
     publisher::{Announcer, Feed, FetchAsked, TrackAsked},
     soon,
-    stream::{Reader, send},
+    stream::{End, Reader, send},
     viewer::GroupIn,
 };
 
@@ -44,6 +47,7 @@ pub struct Peer {
     feeds: Queue<Feed>,
     tracks: Queue<TrackAsked>,
     fetches: Queue<FetchAsked>,
+    goaways: Queue<Goaway>,
     strays: Queue<GroupIn>,
     setup: watch::Receiver<Option<Setup>>,
     counts: Arc<Counts>,
@@ -66,8 +70,15 @@ pub struct Counts {
 pub const INFO: TrackInfo = TrackInfo { priority: 7, max_age: Duration::from_secs(20), timescale: 1_000_000 };
 
 impl Peer {
-    /// Says SETUP, where the dialect has it, and begins to sort the relay's streams.
+    /// Says SETUP, where the dialect has it, and begins to sort the relay's streams. The connection must have room for
+    /// a stream, as QUIC's and those in memory have at once.
     pub fn start(conn: Connection, dialect: &'static Dialect, setup: Setup) -> Self {
+        Self::begin(conn, dialect, setup).now_or_never().expect("there is room for a stream")
+    }
+
+    /// The same, waiting for room.
+    pub async fn begin(conn: Connection, dialect: &'static Dialect, setup: Setup) -> Self {
+        let session_stream = if dialect.in_band { Some(InBand::offer(&conn, dialect).await) } else { None };
         let info = Arc::new(Mutex::new(Some(INFO)));
         let groups = Groups::default();
         let counts = Arc::<Counts>::default();
@@ -75,6 +86,7 @@ impl Peer {
         let (feed, feeds) = mpsc::unbounded_channel();
         let (track, tracks) = mpsc::unbounded_channel();
         let (fetch, fetches) = mpsc::unbounded_channel();
+        let (goaway, goaways) = mpsc::unbounded_channel();
         let (stray, strays) = mpsc::unbounded_channel();
         let (heard, heard_setup) = watch::channel(None);
         let hop = setup.hop;
@@ -89,15 +101,19 @@ impl Peer {
             feed,
             track,
             fetch,
+            goaway,
             stray,
             heard,
         });
         let mut tasks = JoinSet::new();
+        if let Some(stream) = session_stream {
+            tasks.spawn(stream.live(dialect));
+        }
         if let Some(codec) = dialect.setup {
             let conn = conn.clone();
             tasks.spawn(async move {
                 let Ok(mut out) = conn.open_uni().await else { return };
-                send(&mut out, Some(stream::SETUP), &codec, &setup).await;
+                send(&mut out, dialect, Some(stream::SETUP), &codec, &setup).await;
                 out.finish();
             });
         }
@@ -114,6 +130,7 @@ impl Peer {
             feeds: Turn::new(feeds),
             tracks: Turn::new(tracks),
             fetches: Turn::new(fetches),
+            goaways: Turn::new(goaways),
             strays: Turn::new(strays),
             setup: heard_setup,
             counts,
@@ -139,6 +156,11 @@ impl Peer {
     /// The relay's next FETCH.
     pub async fn fetch_asked(&self) -> FetchAsked {
         take(&self.fetches).await
+    }
+
+    /// The relay's GOAWAY.
+    pub async fn goaway(&self) -> Goaway {
+        take(&self.goaways).await
     }
 
     /// The next group for a subscription that does not exist.
@@ -178,6 +200,35 @@ impl Peer {
     }
 }
 
+/// The stream of an in-band SETUP.
+struct InBand {
+    out: SendStream,
+    recv: RecvStream,
+}
+
+impl InBand {
+    /// Offers one dialect, as clients of the day did.
+    async fn offer(conn: &Connection, dialect: &Dialect) -> Self {
+        let (mut out, recv) = conn.open_bi().await.expect("the session lives");
+        let setup = ClientSetup { versions: vec![dialect.code], parameters: Bytes::from_static(&[0]) };
+        out.write(Framing::Setup.client(&setup)).await.expect("the session lives");
+        Self { out, recv }
+    }
+
+    /// Checks the answer, then keeps the stream open.
+    async fn live(self, dialect: &'static Dialect) {
+        let Self { out: _out, recv } = self;
+        let mut reader = Reader::new(recv, dialect);
+        let Ok(message_type) = reader.varint().await else { return };
+        let Ok(length) = reader.bytes(2).await else { return };
+        let Ok(body) = reader.bytes(usize::from(u16::from_be_bytes([length[0], length[1]]))).await else { return };
+        let setup = ServerSetup::decode(&body).unwrap();
+        assert_eq!((message_type, setup), (0x21, ServerSetup::plain(dialect.code)));
+        let end = reader.end().await;
+        assert!(end != End::Fin, "the session stream lives as long as the session");
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         self.die();
@@ -200,6 +251,7 @@ struct Sorter {
     feed: mpsc::UnboundedSender<Feed>,
     track: mpsc::UnboundedSender<TrackAsked>,
     fetch: mpsc::UnboundedSender<FetchAsked>,
+    goaway: mpsc::UnboundedSender<Goaway>,
     stray: mpsc::UnboundedSender<GroupIn>,
     heard: watch::Sender<Option<Setup>>,
 }
@@ -209,7 +261,8 @@ impl Sorter {
         let mut streams = JoinSet::new();
         while let Ok((send, recv)) = self.conn.accept_bi().await {
             let sorter = self.clone();
-            streams.spawn(async move { sorter.sort_bi(send, Reader::new(recv)).await });
+            let recv = Reader::new(recv, self.dialect);
+            streams.spawn(async move { sorter.sort_bi(send, recv).await });
         }
     }
 
@@ -238,7 +291,7 @@ impl Sorter {
                 let codecs = dialect.track.expect("TRACK only where the dialect has it");
                 let Ok(request) = reader.message(&codecs.request).await else { return };
                 self.counts.tracks.fetch_add(1, Relaxed);
-                let asked = TrackAsked { request, codecs, out, reader };
+                let asked = TrackAsked { request, dialect, codecs, out, reader };
                 let info = *self.info.lock().unwrap();
                 match info {
                     Some(info) => asked.answer(info).await,
@@ -251,12 +304,18 @@ impl Sorter {
                 self.counts.fetches.fetch_add(1, Relaxed);
                 let _ = self.fetch.send(FetchAsked { request, framing: dialect.framing, out, reader });
             }
+            stream::GOAWAY => {
+                let codec = dialect.goaway.expect("GOAWAY only where the dialect has it");
+                let goaway = reader.message(&codec).await.expect("the relay finishes what it says");
+                assert_eq!(reader.end().await, End::Fin);
+                let _ = self.goaway.send(goaway);
+            }
             kind => panic!("the relay opened a bidirectional stream of type {kind:#x}"),
         }
     }
 
     async fn sort_uni(&self, recv: RecvStream) {
-        let mut reader = Reader::new(recv);
+        let mut reader = Reader::new(recv, self.dialect);
         let Ok(kind) = reader.varint().await else { return };
         match kind {
             stream::SETUP => {

@@ -9,6 +9,7 @@ use moq_relay::{
     wire::{
         Dialect, Encoder,
         dialect::{HopForm, Replace},
+        integer::Form,
         lite::{
             announce::{self, Announcement, Target},
             fetch::Fetch,
@@ -77,15 +78,18 @@ impl Announcer {
         Self { dialect, hop, request, out, reader, ids: HashMap::new(), next_id: 0 }
     }
 
-    /// ANNOUNCE_OK, where the dialect has it.
+    /// ANNOUNCE_INIT with nothing in it or ANNOUNCE_OK, where the dialect has one.
     pub async fn accept(&mut self, active: u64) {
         self.accept_as(self.hop, active).await;
     }
 
     /// The same under another name.
     pub async fn accept_as(&mut self, hop: HopId, active: u64) {
+        if let Some(codec) = &self.dialect.announce_init {
+            send(&mut self.out, self.dialect, None, codec, &announce::Init::default()).await;
+        }
         if let Some(codec) = &self.dialect.announce_ok {
-            send(&mut self.out, None, codec, &announce::Ok { hop, active }).await;
+            send(&mut self.out, self.dialect, None, codec, &announce::Ok { hop, active }).await;
         }
     }
 
@@ -119,7 +123,7 @@ impl Announcer {
     }
 
     pub async fn say(&mut self, announcement: &Announcement) {
-        send(&mut self.out, None, &self.dialect.announcement, announcement).await;
+        send(&mut self.out, self.dialect, None, &self.dialect.announcement, announcement).await;
     }
 }
 
@@ -132,6 +136,8 @@ pub struct Feed {
     pub out: SendStream,
     reader: Reader,
     started: bool,
+    /// Group streams opened.
+    streams: u64,
 }
 
 impl Feed {
@@ -142,12 +148,13 @@ impl Feed {
         out: SendStream,
         reader: Reader,
     ) -> Self {
-        Self { conn, dialect, subscribe, out, reader, started: false }
+        Self { conn, dialect, subscribe, out, reader, started: false, streams: 0 }
     }
 
     /// Opens a group, after the answer to SUBSCRIBE if this is the first.
     pub async fn group(&mut self, sequence: u64) -> GroupOut {
         self.start(sequence).await;
+        self.streams += 1;
         self.open(Header { subscribe: self.subscribe.id, sequence, frame_start: 0 }).await
     }
 
@@ -180,21 +187,24 @@ impl Feed {
     }
 
     pub async fn reply(&mut self, reply: &Reply) {
-        send(&mut self.out, None, &self.dialect.subscribe_reply, reply).await;
+        send(&mut self.out, self.dialect, None, &self.dialect.subscribe_reply, reply).await;
     }
 
     /// No group will ever have this number or a higher one: a clean end.
     pub async fn end(mut self, end: u64) {
         self.start(0).await;
         if self.dialect.implicit_accept {
-            self.reply(&Reply::End(end)).await;
+            self.reply(&Reply::End { group: end, streams: Some(self.streams) }).await;
         }
         self.out.finish();
     }
 
     /// The relay's next update of its wishes, or how it left.
     pub async fn update(&mut self) -> Result<Preferences, End> {
-        soon(self.reader.message(&self.dialect.subscribe_update)).await
+        match &self.dialect.subscribe_update {
+            Some(codec) => soon(self.reader.message(codec)).await,
+            None => Err(soon(self.reader.end()).await),
+        }
     }
 }
 
@@ -249,6 +259,7 @@ impl GroupOut {
 #[derive(Debug)]
 pub struct TrackAsked {
     pub request: track::Request,
+    pub dialect: &'static Dialect,
     pub codecs: track::Codecs,
     pub out: SendStream,
     pub reader: Reader,
@@ -256,7 +267,7 @@ pub struct TrackAsked {
 
 impl TrackAsked {
     pub async fn answer(mut self, info: TrackInfo) {
-        send(&mut self.out, None, &self.codecs.info, &info).await;
+        send(&mut self.out, self.dialect, None, &self.codecs.info, &info).await;
         self.out.finish();
     }
 }
@@ -283,7 +294,7 @@ impl FetchAsked {
 
 /// Raw bytes on a stream, for what no codec would write.
 pub fn raw(parts: &[&[u8]]) -> Bytes {
-    let mut out = Encoder::new();
+    let mut out = Encoder::new(Form::Quic);
     parts.iter().for_each(|part| out.bytes(part));
     out.into_bytes()
 }

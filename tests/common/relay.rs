@@ -1,32 +1,58 @@
 //! The real relay on a free port of this machine, and clients on real sockets.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use moq_relay::{
     auth,
     config::Config,
     model::origin::Origin,
-    relay::Relay,
-    transport::{Connection, config::Server, config::Tls, quic},
+    relay::{OtherAddresses, Relay},
+    session,
+    transport::{Connection, config::Server, config::Tls, quic, stream},
     types::{HopId, Scope},
     web::config::{Http, Listen},
-    wire::{Dialect, lite::setup::Setup},
+    wire::{Dialect, Offer, lite::setup::Setup},
+};
+use qmux::{
+    Version,
+    ws::{
+        Upgraded,
+        tokio_tungstenite::{WebSocketStream, client_async},
+        tungstenite::{self, client::IntoClientRequest},
+    },
 };
 use quinn::{Endpoint, TransportConfig, crypto::rustls::QuicClientConfig};
 use rustls::{RootCertStore, pki_types::CertificateDer, version::TLS13};
-use tokio::sync::watch;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+};
 use web_transport_quinn::{Session, proto::ConnectRequest};
+use web_transport_trait::Session as _;
 
 use super::{Peer, Publisher};
+
+/// A free port of this machine.
+pub const ANYWHERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// A relay that everybody may use, gone when dropped.
 #[derive(Debug)]
 pub struct TestRelay {
     pub address: SocketAddr,
+    pub other: OtherAddresses,
+    pub unix: PathBuf,
     pub origin: Arc<Origin>,
     certificate: CertificateDer<'static>,
     endpoint: Endpoint,
-    _stop: watch::Sender<bool>,
+    pub stop: watch::Sender<bool>,
+    /// Certificates and the Unix socket.
+    files: TempDir,
 }
 
 /// How a client on real sockets comes in.
@@ -34,11 +60,44 @@ pub struct TestRelay {
 pub enum Socket {
     Raw,
     Web,
+    /// WebSocket in one of its framings: qmux-00, -01, -02 or webtransport.
+    WebSocket(&'static str),
+    Tcp,
+    Unix,
+}
+
+impl Socket {
+    /// Every door, and every framing of those that have a choice.
+    pub const ALL: [Self; 8] = [
+        Self::Raw,
+        Self::Web,
+        Self::WebSocket("qmux-02"),
+        Self::Tcp,
+        Self::WebSocket("qmux-01"),
+        Self::Unix,
+        Self::WebSocket("qmux-00"),
+        Self::WebSocket("webtransport"),
+    ];
 }
 
 impl TestRelay {
     pub async fn start() -> Self {
         Self::with(|_| ()).await
+    }
+
+    /// With these dialects alone.
+    pub async fn speaking(names: &[&str]) -> Self {
+        let offer = session::Config::offer(names.iter().copied()).unwrap();
+        Self::with(|config| config.session.server = offer).await
+    }
+
+    /// At every door.
+    pub async fn everywhere() -> Self {
+        Self::with(|config| {
+            config.web.http.listen = Listen::BesideServer;
+            config.transport.server.tcp = vec![ANYWHERE.into()];
+        })
+        .await
     }
 
     /// With another configuration than the usual one.
@@ -50,22 +109,25 @@ impl TestRelay {
         std::fs::write(&cert, generated.cert.pem()).unwrap();
         std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
 
-        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let unix = files.path().join("socket");
         let mut config = Config {
             auth: auth::Config { public: Scope::everything() },
-            web: moq_relay::web::Config { http: Http { listen: Listen::Off } },
+            web: moq_relay::web::Config { http: Http { listen: Listen::Off }, ..Default::default() },
             ..Config::default()
         };
+        config.session.server = Offer::new(&Dialect::every().collect::<Vec<_>>());
         let tls = Tls { cert: vec![cert], key: vec![key], generate: Vec::new() };
-        config.transport.server = Server { listen: vec![anywhere.into()], tls };
+        config.transport.server = Server { listen: vec![ANYWHERE.into()], tls, ..Server::default() };
+        config.transport.server.unix.listen = Some(unix.clone());
         change(&mut config);
 
         let relay = Relay::bind(&config, false).unwrap();
         let (stop, stopped) = watch::channel(false);
-        let (address, origin) = (relay.address(), relay.origin());
+        let (address, other, origin) = (relay.address(), relay.other_addresses(), relay.origin());
         tokio::spawn(async move { relay.run(stopped).await.unwrap() });
-        let endpoint = Endpoint::client(anywhere).unwrap();
-        Self { address, origin, certificate: generated.cert.der().clone(), endpoint, _stop: stop }
+        let endpoint = Endpoint::client(ANYWHERE).unwrap();
+        let certificate = generated.cert.der().clone();
+        Self { address, other, unix, origin, certificate, endpoint, stop, files }
     }
 
     /// A client on raw QUIC or WebTransport, at the root.
@@ -80,8 +142,52 @@ impl TestRelay {
         let (conn, path) = match socket {
             Socket::Raw => (self.raw(dialect.alpn, limits).await, Some("/".to_owned())),
             Socket::Web => (self.web("", dialect.alpn, limits).await, None),
+            Socket::WebSocket(framing) => {
+                (self.websocket("", Some(&format!("{framing}.{}", dialect.alpn))).await.unwrap(), None)
+            }
+            Socket::Tcp => {
+                let config = qmux::tcp::Config::new(Version::QMux01).protocols([dialect.alpn]);
+                let session = config.connect(self.other.tcp.unwrap()).await.unwrap();
+                assert_eq!(session.protocol(), Some(dialect.alpn));
+                (Connection::Stream(stream::Connection::new(session)), Some("/".to_owned()))
+            }
+            Socket::Unix => {
+                let config = qmux::uds::Config::new(Version::QMux01).protocols([dialect.alpn]);
+                let session = config.connect(&self.unix).await.unwrap();
+                assert_eq!(session.protocol(), Some(dialect.alpn));
+                (Connection::Stream(stream::Connection::new(session)), Some("/".to_owned()))
+            }
         };
-        Peer::start(conn, dialect, Setup { hop, path, ..Setup::default() })
+        Peer::begin(conn, dialect, Setup { hop, path, ..Setup::default() }).await
+    }
+
+    /// A WebSocket at a path, with this subprotocol, or the HTTP status that refused it.
+    pub async fn websocket(&self, path: &str, subprotocol: Option<&str>) -> Result<Connection, u16> {
+        let url = format!("ws://{}/{path}", self.other.http.unwrap());
+        let offered: Vec<_> = subprotocol.into_iter().collect();
+        let stream = TcpStream::connect(self.other.http.unwrap()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (socket, chosen) = upgrade(&url, &offered, stream).await?;
+        assert_eq!(chosen.as_deref(), subprotocol);
+        // The crate knows the older framing by its bare name alone.
+        let framing = match subprotocol {
+            Some(name) if !name.starts_with("webtransport") => name,
+            _ => "webtransport",
+        };
+        let session = Upgraded::new(socket).with_alpn(framing).connect();
+        Ok(Connection::Stream(stream::Connection::new(session)))
+    }
+
+    /// Where files of the test may lie.
+    pub fn folder(&self) -> &std::path::Path {
+        self.files.path()
+    }
+
+    /// The relay's certificate, to trust.
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        roots
     }
 
     /// A client that publishes.
@@ -111,13 +217,32 @@ impl TestRelay {
 
     /// A QUIC connection, with these protocols on offer.
     pub async fn dial(&self, alpn: &[&str], limits: TransportConfig) -> quinn::Connection {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
+        let roots = self.roots();
         let builder = rustls::ClientConfig::builder_with_protocol_versions(&[&TLS13]);
         let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
         tls.alpn_protocols = alpn.iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(Arc::new(limits));
         self.endpoint.connect_with(config, self.address, "localhost").unwrap().await.unwrap()
+    }
+}
+
+/// The client's side of a WebSocket handshake: the socket and the subprotocol, or the HTTP status of the refusal.
+pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    url: &str,
+    offered: &[&str],
+    stream: S,
+) -> Result<(WebSocketStream<S>, Option<String>), u16> {
+    let mut request = url.into_client_request().unwrap();
+    if !offered.is_empty() {
+        request.headers_mut().insert("sec-websocket-protocol", offered.join(", ").parse().unwrap());
+    }
+    match client_async(request, stream).await {
+        Ok((socket, response)) => {
+            let chosen = response.headers().get("sec-websocket-protocol");
+            Ok((socket, chosen.map(|name| name.to_str().unwrap().to_owned())))
+        }
+        Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("{error}"),
     }
 }

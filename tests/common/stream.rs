@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use moq_relay::{
     transport::{ReadError, RecvStream, SendStream},
-    wire::{Codec, Encoder, integer},
+    wire::{Codec, Decoder, Dialect, Encoder, integer::Form},
 };
 
 /// How a stream ended.
@@ -24,17 +24,18 @@ pub enum End {
 pub struct Reader {
     stream: RecvStream,
     buffer: BytesMut,
+    form: Form,
 }
 
 impl Reader {
-    pub fn new(stream: RecvStream) -> Self {
-        Self { stream, buffer: BytesMut::new() }
+    pub fn new(stream: RecvStream, dialect: &Dialect) -> Self {
+        Self { stream, buffer: BytesMut::new(), form: dialect.integers() }
     }
 
     /// An integer; [`End::Fin`] only if nothing of it has come.
     pub async fn varint(&mut self) -> Result<u64, End> {
         loop {
-            if let Some((value, size)) = integer::get(&self.buffer) {
+            if let Some((value, size)) = self.form.get(&self.buffer) {
                 self.buffer.advance(size);
                 return Ok(value);
             }
@@ -60,7 +61,7 @@ impl Reader {
     pub async fn message<T>(&mut self, codec: &Codec<T>) -> Result<T, End> {
         let tag = if codec.tagged { self.varint().await? } else { 0 };
         let body = self.block().await.map_err(|end| if codec.tagged { inside(end) } else { end })?;
-        Ok(codec.decode(tag, &body).expect("the relay sends well-formed messages"))
+        Ok(codec.decode(tag, Decoder::new(&body, self.form)).expect("the relay sends well-formed messages"))
     }
 
     /// Reads to the end, which must come without another byte.
@@ -93,8 +94,14 @@ fn inside(end: End) -> End {
 }
 
 /// Writes a message, behind its stream type if it opens the stream. Whether the peer takes it is seen elsewhere.
-pub async fn send<T>(stream: &mut SendStream, stream_type: Option<u64>, codec: &Codec<T>, message: &T) {
-    let mut out = Encoder::new();
+pub async fn send<T>(
+    stream: &mut SendStream,
+    dialect: &Dialect,
+    stream_type: Option<u64>,
+    codec: &Codec<T>,
+    message: &T,
+) {
+    let mut out = Encoder::new(dialect.integers());
     if let Some(stream_type) = stream_type {
         out.varint(stream_type);
     }

@@ -1,14 +1,14 @@
 //! A peer that watches: what the relay sends, message by message.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::atomic::Ordering::Relaxed,
 };
 
 use bytes::Bytes;
 use moq_relay::{
     transport::SendStream,
-    types::{Cost, FrameRange, HopId, Preferences, TrackInfo},
+    types::{Cost, FrameRange, HopId, Hops, Preferences, TrackInfo},
     wire::{
         Dialect,
         lite::{
@@ -31,7 +31,7 @@ use super::{
 };
 
 impl Peer {
-    /// Asks for announcements under a prefix and reads ANNOUNCE_OK.
+    /// Asks for announcements under a prefix and reads the first answer.
     pub async fn announced(&self, prefix: &str) -> Announced {
         self.announced_without(prefix, HopId::NONE).await
     }
@@ -39,14 +39,21 @@ impl Peer {
     /// The same, leaving out routes through a node, where the request can say that.
     pub async fn announced_without(&self, prefix: &str, exclude: HopId) -> Announced {
         let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
-        let request = Request { prefix: path(prefix), exclude };
-        send(&mut out, Some(stream::ANNOUNCE), &self.dialect.announce_request, &request).await;
-        let mut reader = Reader::new(recv);
+        let request = Request { prefix: path(prefix), exclude, hidden: false };
+        send(&mut out, self.dialect, Some(stream::ANNOUNCE), &self.dialect.announce_request, &request).await;
+        let mut reader = Reader::new(recv, self.dialect);
         let ok = match &self.dialect.announce_ok {
             Some(codec) => Some(soon(reader.message(codec)).await.expect("ANNOUNCE_OK")),
             None => None,
         };
-        Announced { dialect: self.dialect, ok, out, reader, live: HashSet::new(), ids: HashMap::new(), next_id: 0 }
+        let mut first = VecDeque::new();
+        if let Some(codec) = &self.dialect.announce_init {
+            let init = soon(reader.message(codec)).await.expect("ANNOUNCE_INIT");
+            let active = |suffix| Announcement::Active { suffix, hops: Hops::default(), cost: Cost::UNKNOWN };
+            first.extend(init.iter().map(active));
+        }
+        let dialect = self.dialect;
+        Announced { dialect, ok, first, out, reader, live: HashSet::new(), ids: HashMap::new(), next_id: 0 }
     }
 
     /// Subscribes; groups may come before the answer.
@@ -56,9 +63,9 @@ impl Peer {
         self.groups.lock().unwrap().insert(id, group);
         let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
         let subscribe = Subscribe { id, broadcast: path(broadcast), track: track.to_owned(), preferences };
-        send(&mut out, Some(stream::SUBSCRIBE), &self.dialect.subscribe, &subscribe).await;
+        send(&mut out, self.dialect, Some(stream::SUBSCRIBE), &self.dialect.subscribe, &subscribe).await;
         let by_id = self.groups.clone();
-        Subscription { id, dialect: self.dialect, out, reader: Reader::new(recv), groups, by_id }
+        Subscription { id, dialect: self.dialect, out, reader: Reader::new(recv, self.dialect), groups, by_id }
     }
 
     /// Asks for a track's constants.
@@ -66,8 +73,8 @@ impl Peer {
         let codecs = self.dialect.track.unwrap();
         let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
         let request = track::Request { broadcast: path(broadcast), track: track.to_owned() };
-        send(&mut out, Some(stream::TRACK), &codecs.request, &request).await;
-        TrackAnswer { codecs, _out: out, reader: Reader::new(recv) }
+        send(&mut out, self.dialect, Some(stream::TRACK), &codecs.request, &request).await;
+        TrackAnswer { codecs, _out: out, reader: Reader::new(recv, self.dialect) }
     }
 
     /// Asks for one group.
@@ -75,9 +82,9 @@ impl Peer {
         let codec = self.dialect.fetch.unwrap();
         let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
         let request = Fetch { broadcast: path(broadcast), track: track.to_owned(), priority: 9, group, frames };
-        send(&mut out, Some(stream::FETCH), &codec, &request).await;
+        send(&mut out, self.dialect, Some(stream::FETCH), &codec, &request).await;
         let header = Header { subscribe: 0, sequence: group, frame_start: frames.start };
-        Fetched { out, group: GroupIn::new(header, self.dialect, Reader::new(recv)) }
+        Fetched { out, group: GroupIn::new(header, self.dialect, Reader::new(recv, self.dialect)) }
     }
 }
 
@@ -86,6 +93,8 @@ impl Peer {
 pub struct Announced {
     dialect: &'static Dialect,
     pub ok: Option<AnnounceOk>,
+    /// What ANNOUNCE_INIT held.
+    first: VecDeque<Announcement>,
     pub out: SendStream,
     reader: Reader,
     live: HashSet<String>,
@@ -139,8 +148,11 @@ impl Announced {
     }
 
     async fn message(&mut self) -> Result<Event, End> {
-        let announcement = self.reader.message(&self.dialect.announcement).await?;
-        let numbers = |hops: moq_relay::types::Hops| hops.iter().map(|hop| hop.0).collect();
+        let announcement = match self.first.pop_front() {
+            Some(first) => first,
+            None => self.reader.message(&self.dialect.announcement).await?,
+        };
+        let numbers = |hops: Hops| hops.iter().map(|hop| hop.0).collect();
         Ok(match announcement {
             Announcement::Active { suffix, hops, cost } => {
                 let suffix = suffix.to_string();
@@ -162,7 +174,7 @@ impl Announced {
                 assert!(self.live.remove(&suffix), "{suffix:?} is ended and was not announced");
                 Event::Ended(suffix)
             }
-            Announcement::Unknown(kind) => panic!("announcement of type {kind}"),
+            other => panic!("{other:?}"),
         })
     }
 }
@@ -200,7 +212,7 @@ impl Subscription {
     }
 
     pub async fn update(&mut self, preferences: &Preferences) {
-        send(&mut self.out, None, &self.dialect.subscribe_update, preferences).await;
+        send(&mut self.out, self.dialect, None, &self.dialect.subscribe_update.unwrap(), preferences).await;
     }
 
     /// Unsubscribes and forgets the id.

@@ -16,7 +16,7 @@ use moq_relay::{
     session::{self, handshake},
     transport::{Connection, memory},
     types::{HopId, Path, Scope},
-    wire::{Dialect, lite::setup::Setup},
+    wire::{Dialect, Offer, dialect::Choice, lite::setup::Setup},
 };
 use tokio::task::JoinSet;
 
@@ -129,12 +129,13 @@ async fn sweep(cache: Arc<Cache>) {
 
 /// The life of a client as in `relay/connection.rs`, without sockets and credentials.
 async fn serve(origin: Arc<Origin>, conn: Connection, door: Door) {
-    let peer = match handshake::accept(&conn, door.dialect, origin.hop()).await {
+    let choice = if door.dialect.in_band { Choice::InBand } else { Choice::Dialect(door.dialect) };
+    let peer = match handshake::accept(&conn, choice, &Offer::new(&[door.dialect]), origin.hop()).await {
         Ok(peer) => peer,
         Err(violation) => return conn.close(violation.code(), &violation.to_string()),
     };
     let id = origin.session();
     let view = View::new(origin, id, door.root, door.publish, door.subscribe, door.node);
-    let (_session, driver) = session::start(conn, door.dialect, peer, view, session::Limits::default());
+    let (_session, driver) = session::start(conn, peer, view, session::Limits::default());
     driver.run().await;
 }

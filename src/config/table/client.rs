@@ -1,6 +1,9 @@
 //! `[client]`: how this node dials others.
 
-use crate::config::key::{Key, Kind};
+use crate::{
+    config::key::{Key, Kind},
+    session,
+};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -41,6 +44,19 @@ pub(super) const KEYS: &[Key] = &[
         default: "false",
         set: |config, value| {
             config.transport.client.tls.disable_verify = value.switch()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "client.version",
+        kind: Kind::List,
+        aliases: &["connect.version"],
+        placeholder: "DIALECT",
+        help: "Dialect to speak with other nodes, once there are clusters, in place of all finished ones",
+        default: "moq-lite-01 to 06",
+        set: |config, value| {
+            config.session.client = session::Config::offer(value.texts()?)?;
             Ok(())
         },
         ..Key::BASE

@@ -5,6 +5,7 @@ use crate::{
         key::{Key, Kind},
         value::Reason,
     },
+    session,
     types::Address,
 };
 
@@ -65,6 +66,96 @@ pub(super) const KEYS: &[Key] = &[
         default: "none",
         set: |config, value| {
             config.transport.server.tls.generate = value.texts()?.into_iter().map(host).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.version",
+        kind: Kind::List,
+        aliases: &["listen.version"],
+        placeholder: "DIALECT",
+        help: "Dialect to speak with clients, such as moq-lite-05, in place of all finished ones",
+        default: "moq-lite-01 to 06",
+        set: |config, value| {
+            config.session.server = session::Config::offer(value.texts()?)?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.tcp.listen",
+        kind: Kind::List,
+        aliases: &["server.tcp.bind", "listen.tcp.bind"],
+        placeholder: "ADDRESS",
+        help: "TCP address for QMux without TLS, for machines that trust their network",
+        default: "none",
+        set: |config, value| {
+            config.transport.server.tcp = value.texts()?.into_iter().map(Address::parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.unix.listen",
+        aliases: &["server.unix.bind", "listen.unix.bind"],
+        placeholder: "FILE",
+        help: "Unix socket for QMux, for programs on this machine",
+        default: "none",
+        set: |config, value| {
+            let path = value.text()?;
+            config.transport.server.unix.listen = (!path.is_empty()).then(|| path.into());
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.unix.allow.uid",
+        kind: Kind::List,
+        aliases: &["listen.unix.allow.uid"],
+        placeholder: "ID",
+        help: "User that may connect to the Unix socket",
+        default: "any",
+        set: |config, value| {
+            config.transport.server.unix.allow.uid = value.ids()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.unix.allow.gid",
+        kind: Kind::List,
+        aliases: &["listen.unix.allow.gid"],
+        placeholder: "ID",
+        help: "Group that may connect to the Unix socket",
+        default: "any",
+        set: |config, value| {
+            config.transport.server.unix.allow.gid = value.ids()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.unix.allow.pid",
+        kind: Kind::List,
+        aliases: &["listen.unix.allow.pid"],
+        placeholder: "ID",
+        help: "Process that may connect to the Unix socket",
+        default: "any",
+        set: |config, value| {
+            config.transport.server.unix.allow.pid = value.ids()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.drain",
+        aliases: &["drain_timeout"],
+        placeholder: "DURATION",
+        help: "How long sessions may stay once the relay has been asked to stop and has asked them to move",
+        default: "10s",
+        set: |config, value| {
+            config.session.drain = humantime::parse_duration(value.text()?)?;
             Ok(())
         },
         ..Key::BASE

@@ -63,7 +63,7 @@ fn asked(publisher: &Publisher) -> Option<Producer> {
 }
 
 fn watch(view: &View, prefix: &str) -> Watcher {
-    view.watch(&path(prefix), HopId::NONE).unwrap()
+    view.watch(&path(prefix), HopId::NONE, ShowsHidden(false)).unwrap()
 }
 
 /// What a watcher has heard of, as `suffix:first hop` or `suffix:gone`.
@@ -230,7 +230,7 @@ fn routes_through_the_asker_are_left_out() {
     far.announce(&path("a"), hops(&[7, 4, 5]), cost(9)).unwrap();
     let viewer = view(&origin);
     let seen = |hop| {
-        let mut watcher = viewer.watch(&Path::root(), HopId(hop)).unwrap();
+        let mut watcher = viewer.watch(&Path::root(), HopId(hop), ShowsHidden(false)).unwrap();
         watcher.snapshot().first().and_then(|change| change.advert.as_ref()).map(|advert| advert.hops.len())
     };
     assert_eq!([0, 8, 3, 4, 7].map(seen), [Some(2), Some(2), Some(3), Some(2), None]);
@@ -755,7 +755,7 @@ proptest! {
                 Op::Watch { session, path: at, hop } => {
                     let (view, prefix, hop) = (&peers[session].view, path(PATHS[at]), HopId(hop));
                     let asker = Asker { session: view.session(), hop };
-                    watchers.push(Seen { watcher: view.watch(&prefix, hop).unwrap(), prefix, asker, told: BTreeMap::new() });
+                    watchers.push(Seen { watcher: view.watch(&prefix, hop, ShowsHidden(false)).unwrap(), prefix, asker, told: BTreeMap::new() });
                 }
                 Op::Look { watcher } if !watchers.is_empty() => {
                     let at = watcher % watchers.len();

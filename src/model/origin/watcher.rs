@@ -64,9 +64,9 @@ pub struct Watcher {
     reader: Reader<Changes>,
 }
 
-/// Whether names with a segment that starts with a dot are told, too: only to other nodes.
+/// Whether names with a segment that starts with a dot are told, too: only to other nodes and to those who ask.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ShowsHidden(pub(super) bool);
+pub struct ShowsHidden(pub bool);
 
 impl Watcher {
     /// Registers and marks everything that is there now, so that the first look is the complete set.

@@ -36,9 +36,16 @@ pub enum Refused {
     Closed,
 }
 
-/// Whether a group was asked for by number instead of following the track.
+/// How a group comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Fetched(pub(super) bool);
+pub(super) enum Came {
+    /// On a stream, following the track.
+    Following,
+    /// In a datagram, following the track.
+    InDatagram,
+    /// Asked for by number.
+    Fetched,
+}
 
 /// The groups of a track.
 #[derive(Debug)]
@@ -262,11 +269,12 @@ impl Log {
     }
 
     /// Begins a group and returns its ordinal. A fetched group says nothing about how far the track is.
-    pub(super) fn begin(&mut self, source: u64, sequence: u64, fetched: Fetched) -> Result<u64, Refused> {
+    pub(super) fn begin(&mut self, source: u64, sequence: u64, came: Came) -> Result<u64, Refused> {
+        let fetched = came == Came::Fetched;
         if matches!(self.closed, Some(Closed::Failed(_))) {
             return Err(Refused::Closed);
         }
-        if fetched.0 && (self.sources.is_stranger(source) || !self.sources.is_current(source)) {
+        if fetched && (self.sources.is_stranger(source) || !self.sources.is_current(source)) {
             return Err(Refused::Replaced);
         }
         let cached = self.find(sequence).map(|(ordinal, group)| (ordinal, group.state()));
@@ -274,12 +282,12 @@ impl Log {
         if let Some((_, State::Open | State::Finished)) = cached
             && !self.sources.is_stranger(source)
         {
-            if !fetched.0 && self.sources.is_current(source) {
+            if !fetched && self.sources.is_current(source) {
                 self.latest = self.latest.max(Some(sequence)); // it may have been fetched before it came
             }
             return Err(Refused::Duplicate);
         }
-        if fetched.0 {
+        if fetched {
             self.sources.fetched();
         } else {
             let highest = self.latest.max(cached.map(|_| sequence));
@@ -296,7 +304,8 @@ impl Log {
         }
         let ordinal = self.next;
         self.next += 1;
-        self.groups.insert(ordinal, Group::new(sequence, source));
+        let datagram = came == Came::InDatagram;
+        self.groups.insert(ordinal, Group::new(sequence, source, datagram));
         self.by_sequence.insert(sequence, ordinal);
         self.fetches.remove(&sequence);
         self.expire();

@@ -1,11 +1,20 @@
 //! The writing side of a track: one source's groups.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use super::{Closed, Log, Refused, Track, Wanted, log::Fetched, slab::Slab};
+use bytes::Bytes;
+
+use super::{
+    Closed, Log, Refused, Track, Wanted,
+    log::Came,
+    slab::{Allocated, Slab},
+};
 use crate::{
     model::{
-        cache::{Evict, Share},
+        cache::{Charge, Evict, Share},
         group::{Batch, State},
         watch::{Reader, Watch},
     },
@@ -19,6 +28,8 @@ pub struct Producer {
     track: Arc<Track>,
     source: u64,
     feed: Arc<Feed>,
+    /// Group streams seen, whatever came of them.
+    streams: AtomicU64,
 }
 
 /// What the source's group writers share.
@@ -30,10 +41,25 @@ struct Feed {
     slab: Mutex<Slab>,
 }
 
+impl Feed {
+    /// Copies a batch into the track's slab.
+    fn copy(&self, batch: &Batch) -> (Bytes, Arc<Charge>, Allocated) {
+        let mut slab = self.slab.lock().unwrap_or_else(PoisonError::into_inner);
+        slab.copy(&batch.bytes, batch.len(), &self.share)
+    }
+
+    /// Makes room in the cache for a slab that was allocated.
+    fn settle(&self, allocated: Allocated) {
+        if allocated.0 {
+            self.share.shrink();
+        }
+    }
+}
+
 impl Producer {
     pub(super) fn new(track: Arc<Track>, source: u64, share: Arc<Share>) -> Self {
         let feed = Feed { log: track.log().clone(), source, share, slab: Mutex::new(Slab::new()) };
-        Self { track, source, feed: Arc::new(feed) }
+        Self { track, source, feed: Arc::new(feed), streams: AtomicU64::new(0) }
     }
 
     /// The track it writes.
@@ -72,26 +98,56 @@ impl Producer {
         self.feed.log.update(|log| log.set_end(self.feed.source, end));
     }
 
+    /// Counts a group stream of the source, whether it is taken up or not.
+    pub fn count_stream(&self) {
+        self.streams.fetch_add(1, Relaxed);
+    }
+
+    /// How many group streams were counted.
+    pub fn streams(&self) -> u64 {
+        self.streams.load(Relaxed)
+    }
+
     /// Begins a group of the running track.
     pub fn group(&self, sequence: u64) -> Result<GroupWriter, Refused> {
-        self.begin(sequence, Fetched(false))
+        self.begin(sequence, Came::Following)
+    }
+
+    /// A whole group of the running track that came in a datagram, in one step: nobody sees it half.
+    pub fn datagram(&self, sequence: u64, batch: &Batch) -> Result<(), Refused> {
+        let (chunk, charge, allocated) = self.feed.copy(batch);
+        self.enter(|log| {
+            let ordinal = log.begin(self.feed.source, sequence, Came::InDatagram)?;
+            // One frame that fits a packet is within every limit.
+            let _ = log.append(ordinal, chunk, &batch.frames, &charge);
+            log.finish(ordinal, State::Finished);
+            Ok(ordinal)
+        })?;
+        self.feed.settle(allocated);
+        Ok(())
     }
 
     /// Begins a group that was asked for by number.
     pub fn fetched(&self, sequence: u64) -> Result<GroupWriter, Refused> {
-        self.begin(sequence, Fetched(true))
+        self.begin(sequence, Came::Fetched)
     }
 
-    fn begin(&self, sequence: u64, fetched: Fetched) -> Result<GroupWriter, Refused> {
+    fn begin(&self, sequence: u64, came: Came) -> Result<GroupWriter, Refused> {
+        let ordinal = self.enter(|log| log.begin(self.feed.source, sequence, came))?;
+        Ok(GroupWriter { feed: self.feed.clone(), ordinal, ended: false })
+    }
+
+    /// Lets a new group into the log, and the cache know of it.
+    fn enter(&self, begin: impl FnOnce(&mut Log) -> Result<u64, Refused>) -> Result<u64, Refused> {
         let (ordinal, alive) = self.feed.log.update(|log| {
-            let ordinal = log.begin(self.feed.source, sequence, fetched)?;
+            let ordinal = begin(log)?;
             Ok((ordinal, log.group(ordinal).map(|group| group.alive.clone())))
         })?;
         if let Some(alive) = alive {
             let log: Weak<Watch<Log>> = Arc::downgrade(&self.feed.log);
             self.feed.share.enqueue(&(log as Weak<dyn Evict>), ordinal, &alive);
         }
-        Ok(GroupWriter { feed: self.feed.clone(), ordinal, ended: false })
+        Ok(ordinal)
     }
 
     /// A group could not be fetched.
@@ -146,16 +202,11 @@ impl GroupWriter {
         if batch.is_empty() {
             return Ok(());
         }
-        let (chunk, charge, allocated) = {
-            let mut slab = self.feed.slab.lock().unwrap_or_else(PoisonError::into_inner);
-            slab.copy(&batch.bytes, batch.len(), &self.feed.share)
-        };
+        let (chunk, charge, allocated) = self.feed.copy(batch);
         let result = self.feed.log.update(|log| log.append(self.ordinal, chunk, &batch.frames, &charge));
         batch.clear();
         drop(charge);
-        if allocated.0 {
-            self.feed.share.shrink();
-        }
+        self.feed.settle(allocated);
         result
     }
 

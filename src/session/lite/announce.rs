@@ -9,9 +9,8 @@ pub(in crate::session) use follow::follow_all;
 
 use super::request;
 use crate::{
-    model::origin::Watcher,
+    model::origin::{ShowsHidden, Watcher},
     session::{Bi, Shared, typed},
-    wire::{Encoder, lite::announce},
 };
 use outgoing::Outgoing;
 
@@ -21,27 +20,18 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     let Some(request) = request(&mut bi, &session.dialect.announce_request).await else { return };
     let (mut send, mut reader) = bi;
     let hop = if request.exclude.is_none() { session.peer.hop } else { request.exclude };
-    let mut watcher = session.view.watch(&request.prefix, hop);
+    let mut watcher = session.view.watch(&request.prefix, hop, ShowsHidden(request.hidden));
     let mut outgoing = Outgoing::new(session.dialect, session.view.origin().hop());
     if let Some(watcher) = &watcher {
         register(session, watcher);
     }
-    let mut out = Encoder::new();
-    let changes = watcher.as_mut().map(Watcher::snapshot).unwrap_or_default();
-    let mut initial = Encoder::new();
-    for change in changes {
-        outgoing.change(change, &mut initial);
-    }
-    if let Some(codec) = &session.dialect.announce_ok {
-        let ok = announce::Ok { hop: session.view.origin().hop(), active: outgoing.live() };
-        codec.encode(&ok, &mut out);
-    }
-    out.bytes(&initial.into_bytes());
+    // The first answer goes out at once, even when nothing is announced: peers wait for it before anything else.
+    let mut out = outgoing.first(watcher.as_mut().map(Watcher::snapshot).unwrap_or_default());
     let ended = reader.ended();
     tokio::pin!(ended);
     loop {
         if !out.is_empty() {
-            let written = send.write(std::mem::take(&mut out).into_bytes());
+            let written = send.write(out.take());
             tokio::select! {
                 written = written => if written.is_err() { return },
                 () = &mut ended => break,

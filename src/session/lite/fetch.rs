@@ -1,6 +1,10 @@
 //! FETCH: one group by number, from the cache or else from the source.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -85,6 +89,9 @@ pub(super) async fn ask(session: &Arc<Shared>, fetch: origin::Fetch) {
     let feed = session.feeds().values().find(|feed| Arc::ptr_eq(feed.track(), &fetch.interest)).cloned();
     let Some(feed) = feed else { return fetch.interest.refuse(sequence, code::NOT_FOUND) };
     let Some(codec) = &session.dialect.fetch else { return feed.missing(sequence, code::NOT_FOUND) };
+    if session.peer_leaving.load(Relaxed) {
+        return feed.missing(sequence, code::GOING_AWAY);
+    }
     let Some(broadcast) = feed.track().broadcast.strip_prefix(session.view.root()) else { return };
     let request = Fetch {
         broadcast,
@@ -96,7 +103,7 @@ pub(super) async fn ask(session: &Arc<Shared>, fetch: origin::Fetch) {
     let Ok((mut send, mut recv)) = session.conn.open_bi().await else {
         return feed.missing(sequence, code::SESSION_CLOSED);
     };
-    if typed::send(&mut send, Some(stream::FETCH), codec, &request).await.is_err() {
+    if typed::send(&mut send, session.form(), Some(stream::FETCH), codec, &request).await.is_err() {
         return feed.missing(sequence, code::SESSION_CLOSED);
     }
     // The first bytes, or the end of an empty group, show that the peer has it.

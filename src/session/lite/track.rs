@@ -32,7 +32,7 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     });
     match timeout(DEADLINE, told).await {
         Ok(Ok(info)) => {
-            if typed::send(&mut send, None, &codecs.info, &info).await.is_ok() {
+            if typed::send(&mut send, session.form(), None, &codecs.info, &info).await.is_ok() {
                 send.finish();
             }
         }

@@ -211,7 +211,7 @@ fn only_tls_13_with_an_offered_protocol() {
     assert_eq!(handshake(&identity, "localhost", &["moq-lite-04", "h3"], tls13), Ok(Some(b"h3".to_vec())));
     assert_eq!(handshake(&identity, "localhost", &[], tls13), Ok(None));
     assert!(handshake(&identity, "localhost", &["http/1.1"], tls13).is_err());
-    assert!(handshake(&identity, "localhost", &["h3"], &[&rustls::version::TLS12]).is_err());
+    assert!(handshake(&identity, "localhost", &["h3"], &[&TLS12]).is_err());
     assert!(handshake(&identity, "elsewhere", &["h3"], tls13).is_err());
     assert_eq!(identity.server_config(&["h3"]).unwrap().max_early_data_size, 0);
 }

@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::oneshot,
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::*;
@@ -31,7 +31,7 @@ async fn server(head: Duration) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(serve_within(head, listener, router, async { drop(stopped.await) }));
+    let task = tokio::spawn(serve_within(head, listener, None, router, async { drop(stopped.await) }));
     Server { address, stop, task }
 }
 

@@ -70,11 +70,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::coding::tests::{assert_stable, noise};
+    use crate::wire::coding::tests::{assert_stable, decode, noise};
 
     #[test]
     fn frames_run_forward() {
-        let frames = |start, end| FETCH_06.decode(0, &[0, 0, 0, 0, start, end]).map(|fetch| fetch.frames);
+        let frames = |start, end| decode(&FETCH_06, 0, &[0, 0, 0, 0, start, end]).map(|fetch| fetch.frames);
         assert_eq!(frames(3, 0), Ok(FrameRange { start: 3, end: None }));
         assert_eq!(frames(3, 4), Ok(FrameRange { start: 3, end: Some(3) }));
         assert_eq!(frames(3, 3), Err(DecodeError::Invalid { field: "frame end", value: 3 }));

@@ -12,7 +12,7 @@ pub struct Goaway {
     pub uri: String,
 }
 
-/// GOAWAY of moq-lite-04 to 06.
+/// GOAWAY of moq-lite-04 to 07.
 pub const GOAWAY_04: Codec<Goaway> = Codec {
     tagged: false,
     write: |goaway, out| {
@@ -29,15 +29,16 @@ mod tests {
     use super::*;
     use crate::wire::{
         DecodeError, Encoder,
-        coding::tests::{assert_stable, noise},
+        coding::tests::{assert_stable, decode, noise},
+        integer::Form,
     };
 
     #[test]
     fn uris_are_bounded() {
-        let mut out = Encoder::new();
+        let mut out = Encoder::new(Form::Quic);
         out.string(&"u".repeat(MAX_URI + 1));
         let error = DecodeError::TooLong { field: "uri", limit: MAX_URI, size: MAX_URI + 1 };
-        assert_eq!(GOAWAY_04.decode(0, &out.into_bytes()), Err(error));
+        assert_eq!(decode(&GOAWAY_04, 0, &out.into_bytes()), Err(error));
     }
 
     proptest! {

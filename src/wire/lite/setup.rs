@@ -2,7 +2,7 @@
 
 use crate::{
     types::HopId,
-    wire::{Codec, DecodeError, Decoder, Encoder, integer},
+    wire::{Codec, DecodeError, Decoder, Encoder},
 };
 
 /// The longest body peers take, in bytes.
@@ -38,7 +38,7 @@ pub enum Role {
     Subscriber,
 }
 
-/// SETUP of moq-lite-05 and 06. Only 06 gives the cost a meaning, but 05 peers skip it.
+/// SETUP of moq-lite-05 to 07. Below 06 the cost has no meaning, but 05 peers skip it.
 pub const SETUP_05: Codec<Setup> = Codec { tagged: false, write, read };
 
 const PROBE: u64 = 0x1;
@@ -72,8 +72,7 @@ fn write(setup: &Setup, out: &mut Encoder) -> u64 {
 fn number(id: u64, value: Option<u64>, out: &mut Encoder) {
     if let Some(value) = value {
         out.varint(id);
-        out.varint(integer::varint_len(value) as u64);
-        out.varint(value);
+        out.sized_varint(value);
     }
 }
 
@@ -86,7 +85,7 @@ fn read(_: u64, input: &mut Decoder<'_>) -> Result<Setup, DecodeError> {
     let mut seen = Vec::new();
     for _ in 0..count {
         let id = input.at("parameter id").varint()?;
-        let mut value = Decoder::new(input.at("parameter value").block()?);
+        let mut value = input.at("parameter value").nested()?;
         // moq-lite-05 "SETUP": a parameter at most once, known or not.
         if seen.contains(&id) {
             return Err(DecodeError::DuplicateParameter { id });
@@ -118,10 +117,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::coding::tests::{assert_stable, noise};
+    use crate::wire::{
+        coding::tests::{assert_stable, decode, noise},
+        integer::Form,
+    };
 
     fn bytes(setup: &Setup) -> Vec<u8> {
-        let mut out = Encoder::new();
+        let mut out = Encoder::new(Form::Quic);
         SETUP_05.encode(setup, &mut out);
         out.into_bytes().into()
     }
@@ -130,28 +132,28 @@ mod tests {
     fn what_is_empty_is_left_out() {
         let setup = Setup { path: Some(String::new()), ..Setup::default() };
         assert_eq!(bytes(&setup), [1, 0]);
-        assert_eq!(SETUP_05.decode(0, &[1, 2, 0]), Ok(Setup::default()));
+        assert_eq!(decode(&SETUP_05, 0, &[1, 2, 0]), Ok(Setup::default()));
     }
 
     #[test]
     fn a_link_may_be_free() {
         let setup = Setup { cost: Some(0), ..Setup::default() };
         assert_eq!(bytes(&setup), [4, 1, 4, 1, 0]);
-        assert_eq!(SETUP_05.decode(0, &[1, 4, 1, 0]), Ok(setup));
+        assert_eq!(decode(&SETUP_05, 0, &[1, 4, 1, 0]), Ok(setup));
     }
 
     #[test]
     fn newer_levels_and_roles_are_understood() {
-        let setup = SETUP_05.decode(0, &[2, 1, 1, 9, 3, 1, 9]).unwrap();
+        let setup = decode(&SETUP_05, 0, &[2, 1, 1, 9, 3, 1, 9]).unwrap();
         assert_eq!((setup.probe, setup.role), (2, Role::Both));
     }
 
     #[test]
     fn parameters_are_counted_and_consumed() {
-        assert_eq!(SETUP_05.decode(0, &[0x40, 65]), Err(DecodeError::TooManyParameters { count: 65 }));
-        assert_eq!(SETUP_05.decode(0, &[1, 1, 2, 0, 0]), Err(DecodeError::Trailing));
-        assert_eq!(SETUP_05.decode(0, &[1, 1, 0]), Err(DecodeError::Short { field: "probe" }));
-        assert_eq!(SETUP_05.decode(0, &[1, 2, 1, 0xff]), Err(DecodeError::InvalidText { field: "path" }));
+        assert_eq!(decode(&SETUP_05, 0, &[0x40, 65]), Err(DecodeError::TooManyParameters { count: 65 }));
+        assert_eq!(decode(&SETUP_05, 0, &[1, 1, 2, 0, 0]), Err(DecodeError::Trailing));
+        assert_eq!(decode(&SETUP_05, 0, &[1, 1, 0]), Err(DecodeError::Short { field: "probe" }));
+        assert_eq!(decode(&SETUP_05, 0, &[1, 2, 1, 0xff]), Err(DecodeError::InvalidText { field: "path" }));
     }
 
     proptest! {

@@ -37,8 +37,13 @@ pub enum Reply {
     },
     /// SUBSCRIBE_START: the first group that will be delivered.
     Start(u64),
-    /// SUBSCRIBE_END: the first group that will never exist; 0 when there are no groups.
-    End(u64),
+    /// SUBSCRIBE_END: no more groups will come.
+    End {
+        /// The first group that will never exist; 0 when there are no groups.
+        group: u64,
+        /// How many group streams were opened for the subscription, where the dialect tells.
+        streams: Option<u64>,
+    },
     /// SUBSCRIBE_DROP: groups that will not be delivered.
     Drop {
         /// The first of them.
@@ -49,6 +54,17 @@ pub enum Reply {
         code: u64,
     },
 }
+
+/// SUBSCRIBE of moq-lite-01 and 02: a priority and nothing else. Age is unbounded, the start is the newest group.
+pub const SUBSCRIBE_01: Codec<Subscribe> = Codec {
+    tagged: false,
+    write: |subscribe, out| write_subscribe(subscribe, out, |preferences, out| out.byte(preferences.priority)),
+    read: |_, input| {
+        read_subscribe(input, |input| {
+            Ok(Preferences { priority: input.at("priority").byte()?, max_age: None, ..Preferences::default() })
+        })
+    },
+};
 
 /// SUBSCRIBE of moq-lite-03 to 05: whole groups only, `ordered` is written as 0 and ignored.
 pub const SUBSCRIBE_03: Codec<Subscribe> = Codec {
@@ -85,6 +101,29 @@ pub const UPDATE_06: Codec<Preferences> = Codec {
     read: |_, input| read_framed(input),
 };
 
+/// The reply of moq-lite-01: SUBSCRIBE_OK with a priority.
+pub const REPLY_01: Codec<Reply> = Codec {
+    tagged: false,
+    write: |reply, out| match reply {
+        Reply::Ok { priority, .. } => {
+            out.byte(*priority);
+            0
+        }
+        Reply::Start(_) | Reply::End { .. } | Reply::Drop { .. } => INEXPRESSIBLE,
+    },
+    read: |_, input| Ok(accepted(input.at("priority").byte()?)),
+};
+
+/// The reply of moq-lite-02: an empty SUBSCRIBE_OK.
+pub const REPLY_02: Codec<Reply> = Codec {
+    tagged: false,
+    write: |reply, _| match reply {
+        Reply::Ok { .. } => 0,
+        Reply::Start(_) | Reply::End { .. } | Reply::Drop { .. } => INEXPRESSIBLE,
+    },
+    read: |_, _| Ok(accepted(0)),
+};
+
 /// Replies of moq-lite-03 and 04: accepted, or groups dropped. There is no START or END.
 pub const REPLY_03: Codec<Reply> = Codec {
     tagged: true,
@@ -98,7 +137,7 @@ pub const REPLY_03: Codec<Reply> = Codec {
             0
         }
         Reply::Drop { first, last, code } => write_drop(1, [*first, *last, *code], out),
-        Reply::Start(_) | Reply::End(_) => INEXPRESSIBLE,
+        Reply::Start(_) | Reply::End { .. } => INEXPRESSIBLE,
     },
     read: |tag, input| match tag {
         0 => {
@@ -113,7 +152,7 @@ pub const REPLY_03: Codec<Reply> = Codec {
     },
 };
 
-/// Replies of moq-lite-05 and 06: START, END and DROP. There is no OK.
+/// Replies of moq-lite-05 and 06: START, END and DROP. There is no OK, and END tells no number of streams.
 pub const REPLY_05: Codec<Reply> = Codec {
     tagged: true,
     write: |reply, out| match reply {
@@ -121,8 +160,8 @@ pub const REPLY_05: Codec<Reply> = Codec {
             out.varint(*sequence);
             0
         }
-        Reply::End(sequence) => {
-            out.varint(*sequence);
+        Reply::End { group, streams: _ } => {
+            out.varint(*group);
             1
         }
         Reply::Drop { first, last, code } => write_drop(2, [*first, *last, *code], out),
@@ -130,11 +169,38 @@ pub const REPLY_05: Codec<Reply> = Codec {
     },
     read: |tag, input| match tag {
         0 => Ok(Reply::Start(input.at("first group").varint()?)),
-        1 => Ok(Reply::End(input.at("end group").varint()?)),
+        1 => Ok(Reply::End { group: input.at("end group").varint()?, streams: None }),
         2 => read_drop(input),
         tag => Err(DecodeError::Invalid { field: "reply type", value: tag }),
     },
 };
+
+/// Replies of moq-lite-07: START, and END with the number of streams. There is no DROP; an unknown number is told as 0.
+pub const REPLY_07: Codec<Reply> = Codec {
+    tagged: true,
+    write: |reply, out| match reply {
+        Reply::End { group, streams } => {
+            out.varint(*group);
+            out.varint(streams.unwrap_or_default());
+            1
+        }
+        Reply::Drop { .. } => INEXPRESSIBLE,
+        reply => (REPLY_05.write)(reply, out),
+    },
+    read: |tag, input| match tag {
+        1 => {
+            let group = input.at("end group").varint()?;
+            Ok(Reply::End { group, streams: Some(input.at("stream count").varint()?) })
+        }
+        2 => Err(DecodeError::Invalid { field: "reply type", value: tag }),
+        tag => (REPLY_05.read)(tag, input),
+    },
+};
+
+/// SUBSCRIBE_OK of dialects that tell no more than this.
+const fn accepted(priority: u8) -> Reply {
+    Reply::Ok { priority, max_age: Duration::ZERO, start: None, end: None }
+}
 
 /// The retired `ordered` byte: written as 0, ignored when read.
 const ORDERED: u8 = 0;
@@ -224,12 +290,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::coding::tests::{assert_stable, noise};
+    use crate::wire::{
+        coding::tests::{assert_stable, decode, noise},
+        integer::Form,
+    };
 
     fn update(codec: &Codec<Preferences>, preferences: &Preferences) -> Preferences {
-        let mut out = Encoder::new();
+        let mut out = Encoder::new(Form::Quic);
         codec.encode(preferences, &mut out);
-        codec.decode(0, &out.into_bytes()[1..]).unwrap()
+        decode(codec, 0, &out.into_bytes()[1..]).unwrap()
     }
 
     fn starting(start: Start) -> Preferences {
@@ -261,7 +330,7 @@ mod tests {
     #[test]
     fn a_last_frame_needs_a_last_group() {
         let error = DecodeError::Invalid { field: "frame end", value: 3 };
-        assert_eq!(UPDATE_06.decode(0, &[9, 0, 0, 0, 0, 3]), Err(error));
+        assert_eq!(decode(&UPDATE_06, 0, &[9, 0, 0, 0, 0, 3]), Err(error));
         let preferences = Preferences { end_frame: Some(2), ..starting(Start::Latest) };
         assert_eq!(update(&UPDATE_06, &preferences).end_frame, None);
     }
@@ -275,34 +344,45 @@ mod tests {
             preferences: starting(Start::Fresh { floor: 0 }),
         };
         let body = |len| {
-            let mut out = Encoder::new();
+            let mut out = Encoder::new(Form::Quic);
             (SUBSCRIBE_06.write)(&subscribe(len), &mut out);
             out.into_bytes()
         };
-        assert_eq!(SUBSCRIBE_06.decode(0, &body(256)), Ok(subscribe(256)));
+        assert_eq!(decode(&SUBSCRIBE_06, 0, &body(256)), Ok(subscribe(256)));
         let error = DecodeError::TooLong { field: "track name", limit: 256, size: 257 };
-        assert_eq!(SUBSCRIBE_06.decode(0, &body(257)), Err(error));
+        assert_eq!(decode(&SUBSCRIBE_06, 0, &body(257)), Err(error));
     }
 
     #[test]
     fn replies_of_other_dialects_are_not_sent() {
-        let mut out = Encoder::new();
-        REPLY_03.encode(&Reply::Start(1), &mut out);
-        REPLY_03.encode(&Reply::End(1), &mut out);
+        let mut out = Encoder::new(Form::Quic);
+        let end = Reply::End { group: 1, streams: None };
+        for codec in [REPLY_01, REPLY_02, REPLY_03] {
+            codec.encode(&Reply::Start(1), &mut out);
+            codec.encode(&end, &mut out);
+        }
+        let drop = Reply::Drop { first: 1, last: 1, code: 0 };
+        for codec in [REPLY_01, REPLY_02, REPLY_07] {
+            codec.encode(&drop, &mut out);
+        }
         REPLY_05.encode(&Reply::Ok { priority: 0, max_age: Duration::ZERO, start: None, end: None }, &mut out);
         assert!(out.is_empty());
-        assert_eq!(REPLY_05.decode(3, &[]), Err(DecodeError::Invalid { field: "reply type", value: 3 }));
+        assert_eq!(decode(&REPLY_05, 3, &[]), Err(DecodeError::Invalid { field: "reply type", value: 3 }));
     }
 
     proptest! {
         #[test]
         fn stable(body in noise(), tag in 0..4u64) {
+            assert_stable(&SUBSCRIBE_01, 0, &body);
             assert_stable(&SUBSCRIBE_03, 0, &body);
             assert_stable(&SUBSCRIBE_06, 0, &body);
             assert_stable(&UPDATE_03, 0, &body);
             assert_stable(&UPDATE_06, 0, &body);
             assert_stable(&REPLY_03, tag, &body);
             assert_stable(&REPLY_05, tag, &body);
+            assert_stable(&REPLY_07, tag, &body);
+            assert_stable(&REPLY_01, 0, &body);
+            assert_stable(&REPLY_02, 0, &body);
         }
     }
 }

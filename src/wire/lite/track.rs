@@ -86,13 +86,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::coding::tests::{assert_stable, noise};
+    use crate::wire::coding::tests::{assert_stable, decode, noise};
 
     #[test]
     fn time_passes() {
         let error = Err(DecodeError::Invalid { field: "timescale", value: 0 });
-        assert_eq!(TRACK_05.info.decode(0, &[7, 0, 0, 0]), error);
-        assert_eq!(TRACK_06.info.decode(0, &[7, 0, 0]), error);
+        assert_eq!(decode(&TRACK_05.info, 0, &[7, 0, 0, 0]), error);
+        assert_eq!(decode(&TRACK_06.info, 0, &[7, 0, 0]), error);
     }
 
     proptest! {

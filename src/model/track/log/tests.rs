@@ -9,8 +9,8 @@ use crate::model::{
 
 const A: Option<HopId> = Some(HopId(1));
 const B: Option<HopId> = Some(HopId(2));
-const RUNNING: Fetched = Fetched(false);
-const FETCHED: Fetched = Fetched(true);
+const RUNNING: Came = Came::Following;
+const FETCHED: Came = Came::Fetched;
 
 /// A log and the one source that writes it.
 struct World {
@@ -669,7 +669,7 @@ proptest! {
                     let source = naive.current.saturating_sub(back).max(1);
                     let ordinal = naive.groups.len() as u64;
                     let expected = naive.begin(source, sequence, fetched, most).map(|()| ordinal);
-                    prop_assert_eq!(watch.with(|log| log.begin(source, sequence, Fetched(fetched))), expected);
+                    prop_assert_eq!(watch.with(|log| log.begin(source, sequence, if fetched { FETCHED } else { RUNNING })), expected);
                 }
                 Op::Append { group, payload, split } => {
                     let Some(ordinal) = (!naive.groups.is_empty()).then(|| group.index(naive.groups.len())) else { continue };

@@ -15,16 +15,20 @@ use crate::{
         watch::Reader,
     },
     session::{Outcome, Shared, Violation, typed},
-    types::{Cost, HopId, Hops, Path},
+    types::{Cost, HopId, Hops, Path, PathError},
     wire::{
+        DecodeError,
         dialect::{HopForm, Replace},
         lite::{
-            announce::{Announcement, Request, Target},
+            announce::{Announcement, Request, Shared as Shares, Target},
             setup::Role,
             stream,
         },
     },
 };
+
+/// The most bytes of an initial set: some thousands of names, which only other nodes have.
+const MAX_INIT: usize = 256 << 10;
 
 /// The session as a source of broadcasts. Dropping it withdraws them all, whoever still holds a share of it.
 #[derive(Debug)]
@@ -34,6 +38,13 @@ impl Source {
     /// What viewers want of the peer.
     pub(in crate::session) fn demand(&self) -> Option<Reader<Demand>> {
         lock(&self.0).as_ref().map(Publisher::demand)
+    }
+
+    /// The peer is about to end the session.
+    pub(in crate::session) fn leave(&self) {
+        if let Some(publisher) = lock(&self.0).as_mut() {
+            publisher.leave();
+        }
     }
 
     /// For the tasks that feed tracks.
@@ -66,13 +77,13 @@ pub(in crate::session) fn follow_all(session: &Arc<Shared>, tasks: &mut JoinSet<
 
 async fn follow(session: Arc<Shared>, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Outcome {
     let Ok((mut send, recv)) = session.conn.open_bi().await else { return Ok(()) };
-    let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop() };
+    let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
     let codec = &session.dialect.announce_request;
-    if typed::send(&mut send, Some(stream::ANNOUNCE), codec, &request).await.is_err() {
+    if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
         return Ok(());
     }
     let mut book = Incoming::new(&session, prefix, publisher);
-    let result = book.run(&session, typed::Reader::new(recv)).await;
+    let result = book.run(&session, typed::Reader::new(recv, session.form())).await;
     book.clear();
     result
 }
@@ -84,10 +95,17 @@ struct Incoming<'a> {
     publisher: Arc<Mutex<Option<Publisher>>>,
     /// Announced paths, with their id where there are ids.
     live: HashMap<Path, u64>,
-    by_id: HashMap<u64, Path>,
+    by_id: HashMap<u64, Told>,
     next_id: u64,
     /// The peer, which receivers append to its chains.
     peer: HopId,
+}
+
+/// What an announcement said, for later ones to build on.
+struct Told {
+    suffix: Path,
+    /// As it was on the wire.
+    hops: Hops,
 }
 
 impl<'a> Incoming<'a> {
@@ -96,6 +114,14 @@ impl<'a> Incoming<'a> {
     }
 
     async fn run(&mut self, session: &Shared, mut reader: typed::Reader) -> Outcome {
+        if let Some(codec) = &session.dialect.announce_init {
+            match reader.message(codec, MAX_INIT).await {
+                Ok(init) => {
+                    init.iter().try_for_each(|suffix| self.on_active(suffix, Hops::default(), Cost::UNKNOWN))?
+                }
+                Err(error) => return malformed(error).map_or(Ok(()), Err),
+            }
+        }
         if let Some(codec) = &session.dialect.announce_ok {
             match reader.message(codec, typed::MAX_MESSAGE).await {
                 Ok(ok) => self.peer = ok.hop,
@@ -112,25 +138,18 @@ impl<'a> Incoming<'a> {
 
     fn on_announcement(&mut self, announcement: Announcement) -> Outcome {
         match announcement {
-            Announcement::Active { suffix, hops, cost } => {
-                // moq-lite "Announcement life cycle": only moq-lite-05 announces a live path again.
-                if self.live.contains_key(&suffix) && self.session.dialect.replace != Replace::Again {
-                    return Err(Violation::AnnouncedTwice(suffix));
-                }
-                // An announcement that is not taken up still occupies its path and id.
-                self.live.insert(suffix.clone(), self.next_id);
-                if self.session.dialect.replace == Replace::Restart {
-                    self.by_id.insert(self.next_id, suffix.clone());
-                    self.next_id += 1;
-                }
-                self.announce(&suffix, hops, cost);
+            Announcement::Active { suffix, hops, cost } => self.on_active(suffix, hops, cost)?,
+            Announcement::ActiveLike { path, suffix, chain, hops, cost } => {
+                let (suffix, hops) = (self.path_like(path, &suffix)?, self.chain_like(chain, hops)?);
+                self.on_active(suffix, hops, cost)?;
             }
-            Announcement::Restarted { id, hops, cost } => {
-                let suffix = self.by_id.get(&id).cloned().ok_or(Violation::UnknownAnnounceId(id))?;
-                self.announce(&suffix, hops, cost);
+            Announcement::Restarted { id, hops, cost } => self.on_restart(id, hops, cost)?,
+            Announcement::RestartedLike { id, chain, hops, cost } => {
+                let hops = self.chain_like(chain, hops)?;
+                self.on_restart(id, hops, cost)?;
             }
             Announcement::Ended(Target::Id(id)) => {
-                let suffix = self.by_id.remove(&id).ok_or(Violation::UnknownAnnounceId(id))?;
+                let Told { suffix, .. } = self.by_id.remove(&id).ok_or(Violation::UnknownAnnounceId(id))?;
                 self.live.remove(&suffix);
                 self.unannounce(&suffix);
             }
@@ -143,6 +162,59 @@ impl<'a> Incoming<'a> {
             Announcement::Unknown(kind) => debug!(kind, "unknown announcement skipped"),
         }
         Ok(())
+    }
+
+    fn on_active(&mut self, suffix: Path, hops: Hops, cost: Cost) -> Outcome {
+        // moq-lite "Announcement life cycle": only moq-lite-05 announces a live path again.
+        if self.live.contains_key(&suffix) && self.session.dialect.replace != Replace::Again {
+            return Err(Violation::AnnouncedTwice(suffix));
+        }
+        // An announcement that is not taken up still occupies its path and id.
+        self.live.insert(suffix.clone(), self.next_id);
+        if self.session.dialect.replace == Replace::Restart {
+            self.by_id.insert(self.next_id, Told { suffix: suffix.clone(), hops: hops.clone() });
+            self.next_id += 1;
+        }
+        self.announce(&suffix, hops, cost);
+        Ok(())
+    }
+
+    fn on_restart(&mut self, id: u64, hops: Hops, cost: Cost) -> Outcome {
+        let told = self.by_id.get_mut(&id).ok_or(Violation::UnknownAnnounceId(id))?;
+        told.hops = hops.clone();
+        let suffix = told.suffix.clone();
+        self.announce(&suffix, hops, cost);
+        Ok(())
+    }
+
+    /// The announcement that lies so far back from the next id.
+    fn base(&self, back: u64) -> Result<&Told, Violation> {
+        let id = self.next_id.checked_sub(back).ok_or(Violation::UnknownBase)?;
+        self.by_id.get(&id).ok_or(Violation::UnknownBase)
+    }
+
+    /// The first segments of an earlier path, then `rest`.
+    fn path_like(&self, shared: Shares, rest: &Path) -> Result<Path, Violation> {
+        if shared.base == 0 {
+            return Ok(rest.clone());
+        }
+        let first = self.base(shared.base)?.suffix.first_segments(shared.keep).ok_or(Violation::UnknownBase)?;
+        let too_long = |error: PathError| Violation::Malformed { what: "announcement", error: error.into() };
+        first.join(rest).map_err(too_long)
+    }
+
+    /// `first`, then the last hops of an earlier chain.
+    fn chain_like(&self, shared: Shares, first: Hops) -> Result<Hops, Violation> {
+        if shared.base == 0 {
+            return Ok(first);
+        }
+        let base = &self.base(shared.base)?.hops;
+        let skip = usize::try_from(shared.keep).ok().and_then(|keep| base.len().checked_sub(keep));
+        let hops = Hops::new(first.iter().chain(base.iter().skip(skip.ok_or(Violation::UnknownBase)?)));
+        let hops = hops
+            .map_err(DecodeError::from)
+            .and_then(|hops| if hops.has_repeat() { Err(DecodeError::RepeatedHop) } else { Ok(hops) });
+        hops.map_err(|error| Violation::Malformed { what: "announcement", error })
     }
 
     fn announce(&self, suffix: &Path, hops: Hops, cost: Cost) {

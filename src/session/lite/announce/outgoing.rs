@@ -1,10 +1,10 @@
 //! The book of one announce stream: what the peer holds, and the message that brings it up to date.
 //!
 //! ```text
-//!            route                      another route (05: active, 06: RESTART, 03 and 04: nothing)
+//!            route                      another route (05: active, 06: RESTART, before: nothing)
 //!  absent ─────────► announced(advert) ─────────► announced(advert')
 //!     ▲     active        │     ▲  │
-//!     └───────────────────┘     └──┘ another publisher's content (03 and 04: ended, active)
+//!     └───────────────────┘     └──┘ another publisher's content (before 05: ended, active)
 //!          no route: ended
 //! ```
 
@@ -16,7 +16,7 @@ use crate::{
     wire::{
         Dialect, Encoder,
         dialect::{HopForm, Replace},
-        lite::announce::{Announcement, Target},
+        lite::announce::{self, Announcement, Init, Target},
     },
 };
 
@@ -40,9 +40,32 @@ impl Outgoing {
         Self { dialect, own, said: HashMap::new(), next_id: 0 }
     }
 
-    /// How many announcements the peer holds.
-    pub(super) fn live(&self) -> u64 {
-        self.said.len() as u64
+    /// What the stream begins with: the complete set, behind or inside of the message that the dialect has for it.
+    pub(super) fn first(&mut self, changes: Vec<Change>) -> Encoder {
+        let mut out = Encoder::new(self.dialect.integers());
+        if let Some(codec) = &self.dialect.announce_init {
+            codec.encode(&self.init(changes), &mut out);
+            return out;
+        }
+        let mut announcements = Encoder::new(self.dialect.integers());
+        for change in changes {
+            self.change(change, &mut announcements);
+        }
+        if let Some(codec) = &self.dialect.announce_ok {
+            codec.encode(&announce::Ok { hop: self.own, active: self.said.len() as u64 }, &mut out);
+        }
+        out.bytes(&announcements.into_bytes());
+        out
+    }
+
+    fn init(&mut self, changes: Vec<Change>) -> Init {
+        let told = changes.into_iter().filter_map(|change| {
+            let advert = change.advert?;
+            self.hops(&advert)?;
+            self.said.insert(change.suffix.clone(), Said { id: 0, advert });
+            Some(change.suffix)
+        });
+        told.collect()
     }
 
     /// Writes what the peer must hear of a change, if anything.
@@ -98,7 +121,7 @@ impl Outgoing {
         let mut hops = advert.hops.clone();
         hops.push(self.own).ok()?;
         match self.dialect.hops {
-            HopForm::Count | HopForm::SenderAppends => Some(hops),
+            HopForm::Absent | HopForm::Count | HopForm::SenderAppends => Some(hops),
             HopForm::ReceiverAppends => Some(advert.hops.clone()),
         }
     }
@@ -107,7 +130,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::origin::Renewed, types::Cost, wire::integer};
+    use crate::{model::origin::Renewed, types::Cost, wire::Decoder};
 
     fn advert(hop: u64) -> Option<Advert> {
         Some(Advert { hops: Hops::new([HopId(hop)]).unwrap(), cost: Cost::FREE })
@@ -115,26 +138,46 @@ mod tests {
 
     /// What is written for a series of changes of one path.
     fn told(dialect: &str, changes: &[(Option<Advert>, bool)]) -> Vec<Announcement> {
-        let dialect = Dialect::by_alpn(dialect).unwrap();
+        let dialect = Dialect::by_name(dialect).unwrap();
+        let form = dialect.integers();
         let mut outgoing = Outgoing::new(dialect, HopId(42));
-        let mut out = Encoder::new();
+        let mut out = Encoder::new(form);
         for (advert, renewed) in changes.iter().cloned() {
-            let suffix = Path::parse("cam").unwrap();
-            outgoing.change(Change { suffix, advert, renewed: Renewed(renewed) }, &mut out);
+            outgoing.change(change("cam", advert, renewed), &mut out);
         }
-        let (bytes, mut at, mut told) = (out.into_bytes(), 0, Vec::new());
-        let varint = |at: &mut usize| {
-            let (value, size) = integer::get(&bytes[*at..]).unwrap();
-            *at += size;
-            value
-        };
-        while at < bytes.len() {
-            let tag = if dialect.announcement.tagged { varint(&mut at) } else { 0 };
-            let size = varint(&mut at) as usize;
-            told.push(dialect.announcement.decode(tag, &bytes[at..at + size]).unwrap());
-            at += size;
+        let bytes = out.into_bytes();
+        let (mut input, mut told) = (Decoder::new(&bytes, form), Vec::new());
+        while !input.is_empty() {
+            let tag = if dialect.announcement.tagged { input.varint().unwrap() } else { 0 };
+            let size = input.varint().unwrap() as usize;
+            let (body, rest) = input.rest().split_at(size);
+            told.push(dialect.announcement.decode(tag, Decoder::new(body, form)).unwrap());
+            input = Decoder::new(rest, form);
         }
         told
+    }
+
+    fn change(suffix: &str, advert: Option<Advert>, renewed: bool) -> Change {
+        Change { suffix: Path::parse(suffix).unwrap(), advert, renewed: Renewed(renewed) }
+    }
+
+    #[test]
+    fn the_first_answer_holds_everything_and_is_never_empty() {
+        let first = |dialect: &str, changes| {
+            let mut outgoing = Outgoing::new(Dialect::by_name(dialect).unwrap(), HopId(42));
+            let first = outgoing.first(changes).into_bytes();
+            let mut ended = Encoder::new(Dialect::by_name(dialect).unwrap().integers());
+            outgoing.change(change("cam", None, false), &mut ended);
+            (first, !ended.is_empty())
+        };
+        for dialect in ["moq-lite-01", "moq-lite-02"] {
+            let changes = vec![change("cam", advert(7), false), change("mic", advert(7), false)];
+            assert_eq!(first(dialect, vec![]), ([1, 0][..].to_vec().into(), false));
+            assert_eq!(first(dialect, changes), (b"\x09\x02\x03cam\x03mic"[..].into(), true));
+        }
+        for dialect in ["moq-lite-05", "moq-lite-06", "moq-lite-07-wip"] {
+            assert_eq!(first(dialect, vec![]), ([2, 42, 0][..].to_vec().into(), false));
+        }
     }
 
     fn kinds(told: &[Announcement]) -> Vec<&'static str> {
@@ -143,7 +186,7 @@ mod tests {
                 Announcement::Active { .. } => "active",
                 Announcement::Ended(_) => "ended",
                 Announcement::Restarted { .. } => "restarted",
-                Announcement::Unknown(_) => "unknown",
+                _ => "unknown",
             })
             .collect()
     }
@@ -151,11 +194,13 @@ mod tests {
     #[test]
     fn each_dialect_hears_what_it_can_bear() {
         let changes = [(advert(7), false), (advert(7), false), (advert(8), false), (advert(8), true), (None, false)];
-        for retracting in ["moq-lite-03", "moq-lite-04"] {
+        for retracting in ["moq-lite-01", "moq-lite-02", "moq-lite-03", "moq-lite-04"] {
             assert_eq!(kinds(&told(retracting, &changes)), ["active", "ended", "active", "ended"]);
         }
         assert_eq!(kinds(&told("moq-lite-05", &changes)), ["active", "active", "ended"]);
-        assert_eq!(kinds(&told("moq-lite-06", &changes)), ["active", "restarted", "ended"]);
+        for restarting in ["moq-lite-06", "moq-lite-07-wip"] {
+            assert_eq!(kinds(&told(restarting, &changes)), ["active", "restarted", "ended"]);
+        }
     }
 
     #[test]
@@ -172,6 +217,7 @@ mod tests {
             Announcement::Active { hops, .. } => hops.iter().map(|hop| hop.0).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
+        assert_eq!(hops("moq-lite-02"), [0; 0]);
         assert_eq!(hops("moq-lite-03"), [0, 0]);
         assert_eq!(hops("moq-lite-04"), [7, 42]);
         assert_eq!(hops("moq-lite-05"), [7]);

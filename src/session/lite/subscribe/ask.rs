@@ -48,6 +48,10 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             let producer = Arc::new(producer);
             let path = producer.track().broadcast.strip_prefix(session.view.root());
             let (Some(path), Some(tracks)) = (path, tracks) else { return Ok(()) };
+            if session.peer_leaving.load(Relaxed) {
+                producer.abort(code::GOING_AWAY);
+                return Ok(());
+            }
             let feed =
                 Feed { session: &session, path, producer: producer.clone(), id: session.next_id.fetch_add(1, Relaxed) };
             session.feeds().insert(feed.id, producer.clone());
@@ -124,10 +128,12 @@ impl Feed<'_> {
         let ask = async {
             let (mut send, recv) = self.session.conn.open_bi().await.map_err(|_| End::Lost)?;
             let request = track::Request { broadcast: self.path.clone(), track: self.producer.track().name.clone() };
-            let sent = typed::send(&mut send, Some(stream::TRACK), &codecs.request, &request).await;
+            let form = self.session.form();
+            let sent = typed::send(&mut send, form, Some(stream::TRACK), &codecs.request, &request).await;
             sent.map_err(end_of_write)?;
             // Our half stays open until the answer is there: peers take its end for a cancellation.
-            let info = typed::Reader::new(recv).message(&codecs.info, typed::MAX_MESSAGE).await.map_err(end_of_read)?;
+            let info =
+                typed::Reader::new(recv, form).message(&codecs.info, typed::MAX_MESSAGE).await.map_err(end_of_read)?;
             send.finish();
             Ok(info)
         };
@@ -144,28 +150,29 @@ impl Feed<'_> {
             track: self.producer.track().name.clone(),
             preferences: wish.clone(),
         };
-        let sent = typed::send(&mut send, Some(stream::SUBSCRIBE), &session.dialect.subscribe, &subscribe).await;
+        let (form, codec) = (session.form(), &session.dialect.subscribe);
+        let sent = typed::send(&mut send, form, Some(stream::SUBSCRIBE), codec, &subscribe).await;
         if let Err(error) = sent {
             return end_of_write(error);
         }
-        let mut replies = Replies { reader: typed::Reader::new(recv), end: None };
+        let mut replies = Replies { reader: typed::Reader::new(recv, form), end: None, streams: None };
         let mut leave_at: Option<Instant> = None;
         loop {
             tokio::select! {
                 end = replies.end(self) => {
                     return match end {
-                        Ok(()) => { self.rest(replies.end).await; End::Finished }
+                        Ok(()) => { self.rest(replies).await; End::Finished }
                         Err(end) => end,
                     };
                 }
                 change = self.change(&mut wanted, Some(&wish), leave_at) => match change {
                     Change::Wish(new) => {
                         leave_at = None;
-                        if session.dialect.send_updates {
-                            let codec = &session.dialect.subscribe_update;
-                            if let Err(error) = typed::send(&mut send, None, codec, &new).await {
-                                return end_of_write(error);
-                            }
+                        let codec = session.dialect.subscribe_update.as_ref().filter(|_| session.dialect.send_updates);
+                        if let Some(codec) = codec
+                            && let Err(error) = typed::send(&mut send, form, None, codec, &new).await
+                        {
+                            return end_of_write(error);
                         }
                         wish = new;
                     }
@@ -212,10 +219,14 @@ impl Feed<'_> {
     }
 
     /// The subscription's stream has ended; its groups may still be on their way.
-    async fn rest(&self, end: Option<u64>) {
+    async fn rest(&self, replies: Replies) {
+        let Replies { end, streams, .. } = replies;
         let mut state = self.producer.track().reader();
         let complete = state.wait(|log| {
-            let all = end.is_some_and(|end| end == 0 || log.latest().is_some_and(|latest| latest + 1 >= end));
+            let all = match streams {
+                Some(streams) => self.producer.streams() >= streams,
+                None => end.is_some_and(|end| end == 0 || log.latest().is_some_and(|latest| latest + 1 >= end)),
+            };
             (all && log.arrivals(0).all(|(_, group)| group.state() != State::Open)).then_some(())
         });
         // Streams whose header has arrived are read to their end; only missing ones are waited for.
@@ -246,6 +257,8 @@ async fn until(at: Option<Instant>) {
 struct Replies {
     reader: typed::Reader,
     end: Option<u64>,
+    /// How many group streams it has opened, where it tells.
+    streams: Option<u64>,
 }
 
 impl Replies {
@@ -254,9 +267,9 @@ impl Replies {
         let dialect = feed.session.dialect;
         loop {
             match self.reader.message(&dialect.subscribe_reply, typed::MAX_MESSAGE).await {
-                Ok(Reply::End(end)) => {
-                    self.end = Some(end);
-                    feed.producer.end(end);
+                Ok(Reply::End { group, streams }) => {
+                    (self.end, self.streams) = (Some(group), streams);
+                    feed.producer.end(group);
                 }
                 Ok(Reply::Ok { .. } | Reply::Start(_) | Reply::Drop { .. }) => {}
                 // moq-lite "Replies": on 05+ an end without SUBSCRIBE_END is not an end.

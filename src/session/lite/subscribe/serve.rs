@@ -59,18 +59,18 @@ pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
                 Reply::Ok { priority: request.preferences.priority, max_age: Duration::ZERO, start: None, end: None }
             }
             Step::Egress(Event::Started(group)) => Reply::Start(group),
-            Step::Egress(Event::Ended(end)) => Reply::End(end),
+            Step::Egress(Event::Ended(group)) => Reply::End { group, streams: Some(egress.streams()) },
             Step::Egress(Event::Failed(code)) => return send.reset(code),
             Step::Egress(Event::Replaced) => {
                 send.reset(code::OLD);
                 return session.renewed(&broadcast);
             }
         };
-        if typed::send(&mut send, None, &session.dialect.subscribe_reply, &reply).await.is_err() {
+        if typed::send(&mut send, session.form(), None, &session.dialect.subscribe_reply, &reply).await.is_err() {
             return;
         }
         // moq-lite "End of a track": the end is named before the stream ends.
-        if matches!(reply, Reply::End(_)) {
+        if matches!(reply, Reply::End { .. }) {
             return send.finish();
         }
     }
@@ -97,6 +97,10 @@ impl Viewer {
     fn listen(&self, mut reader: typed::Reader) {
         let codec = self.1.dialect.subscribe_update;
         self.0.push(Box::pin(async move {
+            let Some(codec) = codec else {
+                reader.ended().await;
+                return (Step::Left, None);
+            };
             match reader.message(&codec, typed::MAX_MESSAGE).await {
                 Ok(preferences) => (Step::Update(preferences), Some(reader)),
                 Err(typed::Error::Decode(_)) => (Step::Malformed, None),

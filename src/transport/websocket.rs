@@ -1,0 +1,163 @@
+//! WebSocket: which framing and protocol a subprotocol stands for, and from an upgraded HTTP connection to a session.
+
+use std::{fmt, io, time::Duration};
+
+use futures::future::BoxFuture;
+use qmux::{
+    Session, Version,
+    ws::{
+        KeepAlive, Upgraded,
+        tokio_tungstenite::WebSocketStream,
+        tungstenite::{
+            handshake::derive_accept_key,
+            protocol::{Role, WebSocketConfig},
+        },
+    },
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::stream;
+
+/// Between pings. Halved, idle sessions cost twice the packets; doubled, a dead peer is noticed later.
+const PING: Duration = Duration::from_secs(5);
+/// Silence after which a peer is gone: three pings without an answer.
+const DEAD: Duration = Duration::from_secs(15);
+/// The largest message of a framing with records, which are smaller.
+const MAX_MESSAGE: usize = 64 << 10;
+/// The largest message of the `webtransport` framing, which puts into one what was written at once: a whole frame.
+const MAX_LEGACY_MESSAGE: usize = (32 << 20) + 1024;
+
+/// Bytes both ways: an HTTP connection after its upgrade.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// The upgrade of an HTTP connection, under way.
+pub type Upgrading = BoxFuture<'static, io::Result<Box<dyn Io>>>;
+
+/// What was agreed on: how streams are framed, and what is spoken on them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subprotocol {
+    version: Version,
+    /// `None`: SETUP decides.
+    protocol: Option<String>,
+    /// As the client wrote it; `None` when it offered nothing.
+    header: Option<String>,
+}
+
+impl Subprotocol {
+    /// The one to use, of what the client offers, for somebody who speaks `protocols`, the favourite first. Unlike on
+    /// WebTransport the server's order counts: clients list what would make them the oldest first. `None`: nothing
+    /// in common. Without an offer it is the `webtransport` framing, and SETUP decides.
+    pub fn choose(offered: &[&str], protocols: &[&str], in_band: bool) -> Option<Self> {
+        if offered.is_empty() {
+            return in_band.then_some(Self { version: Version::WebTransport, protocol: None, header: None });
+        }
+        let offers = |name: &str| offered.contains(&name).then(|| name.to_owned());
+        for protocol in protocols {
+            let found = |version: Version, header| Self { version, protocol: Some((*protocol).to_owned()), header };
+            for version in Version::ALL {
+                if let Some(header) = offers(&format!("{}{protocol}", version.prefix())) {
+                    return Some(found(*version, Some(header)));
+                }
+            }
+            // The draft has the plain name and nothing about the framing.
+            if let Some(header) = offers(protocol) {
+                return Some(found(Version::QMux01, Some(header)));
+            }
+        }
+        let bare = Version::ALL.iter().find_map(|version| Some((*version, offers(version.alpn())?)));
+        let (version, header) = bare.filter(|_| in_band)?;
+        Some(Self { version, protocol: None, header: Some(header) })
+    }
+
+    /// What to answer as `Sec-WebSocket-Protocol`.
+    pub fn header(&self) -> Option<&str> {
+        self.header.as_deref()
+    }
+}
+
+/// What to answer as `Sec-WebSocket-Accept` (RFC 6455 §4.2.2).
+pub fn accept_key(key: &[u8]) -> String {
+    derive_accept_key(key)
+}
+
+/// An HTTP request that becomes a session.
+pub struct WebSocket {
+    /// What was agreed on.
+    pub subprotocol: Subprotocol,
+    /// Path and query of the request.
+    pub url: String,
+    /// Ready once the answer is out.
+    pub upgrading: Upgrading,
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("subprotocol", &self.subprotocol).finish_non_exhaustive()
+    }
+}
+
+impl WebSocket {
+    /// Waits for the upgrade and starts the session.
+    pub(super) async fn accept(self) -> io::Result<(stream::Connection, Option<String>)> {
+        let io = self.upgrading.await?;
+        let Subprotocol { version, protocol, .. } = self.subprotocol;
+        let most = if version == Version::WebTransport { MAX_LEGACY_MESSAGE } else { MAX_MESSAGE };
+        let limits = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
+        let session: Session = Upgraded::new(socket)
+            .with_alpn(version.alpn())
+            .with_session_config(stream::config())
+            .with_keep_alive(KeepAlive::new(PING, DEAD))
+            .accept();
+        Ok((stream::Connection::new(session), protocol))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: [&str; 3] = ["moq-lite-05", "moq-lite-04", "moql"];
+
+    /// What is chosen: framing, protocol and header.
+    fn chosen(offered: &[&str]) -> Option<(&'static str, Option<String>, Option<String>)> {
+        let Subprotocol { version, protocol, header } = Subprotocol::choose(offered, &OURS, true)?;
+        Some((version.alpn(), protocol, header))
+    }
+
+    fn some(
+        framing: &'static str,
+        protocol: &str,
+        header: &str,
+    ) -> Option<(&'static str, Option<String>, Option<String>)> {
+        Some((framing, Some(protocol).filter(|p| !p.is_empty()).map(Into::into), Some(header.into())))
+    }
+
+    #[test]
+    fn the_newest_protocol_in_the_newest_framing() {
+        let javascript =
+            ["qmux-02.moq-lite-05", "qmux-01.moq-lite-05", "qmux-00.moq-lite-05", "qmux-02", "webtransport"];
+        assert_eq!(chosen(&javascript), some("qmux-02", "moq-lite-05", "qmux-02.moq-lite-05"));
+        // Its own order would make this one the oldest.
+        let rust = ["qmux-00", "qmux-00.moq-lite-04", "qmux-00.moql", "webtransport", "webtransport.moq-lite-04"];
+        assert_eq!(chosen(&rust), some("qmux-00", "moq-lite-04", "qmux-00.moq-lite-04"));
+        assert_eq!(chosen(&["webtransport", "webtransport.moql"]), some("webtransport", "moql", "webtransport.moql"));
+        assert_eq!(chosen(&["moq-lite-04"]), some("qmux-01", "moq-lite-04", "moq-lite-04"));
+    }
+
+    #[test]
+    fn without_a_protocol_setup_decides() {
+        assert_eq!(chosen(&["qmux-00", "webtransport"]), some("qmux-00", "", "qmux-00"));
+        assert_eq!(chosen(&["qmux-01.moqt-18", "webtransport"]), some("webtransport", "", "webtransport"));
+        assert_eq!(chosen(&[]), Some(("webtransport", None, None)));
+    }
+
+    #[test]
+    fn nothing_in_common_is_nothing() {
+        assert_eq!(chosen(&["qmux-01.moqt-18", "chat"]), None);
+        assert_eq!(Subprotocol::choose(&["qmux-01"], &["moq-lite-05"], false), None, "SETUP has nothing to choose");
+        assert_eq!(Subprotocol::choose(&[], &["moq-lite-05"], false), None);
+    }
+}
