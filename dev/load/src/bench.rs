@@ -4,8 +4,9 @@
 //!  shape × entrant ─▶ run: server on core 0, load on core 1 ─▶ Sample ─▶ fair? ─▶ table, goals
 //! ```
 //!
-//! All entrants of a shape run once before any runs again, so that a drifting machine drifts under all of them, and
-//! ratios are taken within one such round. A bench is no test: it fails only when something did not run or lied.
+//! Each shape has its entrants: relays through doors in versions. All of them run once before any runs again, so that a
+//! drifting machine drifts under all of them, and ratios are taken within one such round. A bench is no test: it fails
+//! only when something did not run or lied.
 
 mod entrant;
 mod fair;
@@ -45,7 +46,7 @@ pub(crate) async fn bench(args: cli::Bench) -> Result<ExitCode> {
 
 async fn work(args: cli::Bench) -> Result<ExitCode> {
     let shapes = Shape::choose(&args.shapes)?;
-    let entrants = Entrant::all(&args)?;
+    let relays = relay::all(&args)?;
     if std::thread::available_parallelism()?.get() < 2 {
         bail!("a bench needs two cores: one for the server, one for the load");
     }
@@ -56,6 +57,11 @@ async fn work(args: cli::Bench) -> Result<ExitCode> {
     println!("{}\n", machine());
 
     for shape in shapes {
+        let entrants = Entrant::all(shape, &relays, &args);
+        if !entrants.iter().any(|e| !e.is_floor()) {
+            println!("## {}: {}\n\nNo relay of ours took part.\n", shape.name, shape.about);
+            continue;
+        }
         let samples = measure(shape, &entrants, &args, json.as_mut()).await?;
         println!("{}", table::render(shape, &entrants, &samples));
         verdicts.extend(goals::judge(shape, &entrants, &samples));

@@ -40,10 +40,10 @@ pub(crate) struct Shape {
 pub(crate) struct Run {
     #[arg(long, default_value = "127.0.0.1:4443")]
     pub(crate) addr: SocketAddr,
-    /// The moq-lite version to speak: 03, 04, 05 or 06.
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
     #[arg(long, default_value = "05", value_parser = Version::parse)]
     pub(crate) version: &'static Version,
-    /// What carries the session.
+    /// What carries the session: quic, webtransport or ws.
     #[arg(long, default_value = "quic", value_parser = Door::from_str)]
     pub(crate) door: Door,
     #[arg(long, default_value_t = 1)]
@@ -93,7 +93,7 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled; none means all.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors; none means all.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]
@@ -116,10 +116,12 @@ pub(crate) struct Bench {
     /// Write every single run to this file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// quic or webtransport; several, with commas, give a row each, and goals apply to the first.
-    #[arg(long, default_value = "quic", value_delimiter = ',', value_parser = Door::from_str)]
+    /// quic, webtransport or ws; several, with commas, give a row each, and goals apply to the first. Without it all of
+    /// them in the shape doors, else quic.
+    #[arg(long, value_delimiter = ',', value_parser = Door::from_str)]
     pub(crate) door: Vec<Door>,
-    /// moq-lite versions: 03, 04, 05, 06; several, with commas, give a row each, and goals apply to the first.
-    #[arg(long, default_value = "05", value_delimiter = ',', value_parser = Version::parse)]
+    /// moq-lite versions, 01 to 06 or 07-wip; several, with commas, give a row each, and goals apply to the first.
+    /// Without it 01 to 06 in the shape dialects, else 05. A relay of ours is told to offer 07-wip where that is asked.
+    #[arg(long, value_delimiter = ',', value_parser = Version::parse)]
     pub(crate) version: Vec<&'static Version>,
 }

@@ -1,56 +1,36 @@
-//! What carries a session: raw QUIC or WebTransport. Raw QUIC is passed straight through to quinn.
+//! What carries a session: raw QUIC, WebTransport or WebSocket. Raw QUIC is passed straight through to quinn.
 
 use std::{fmt, str::FromStr};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use bytes::Bytes;
-use web_transport_quinn::{Session, proto::ConnectRequest};
+use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Door {
     Quic,
     WebTransport,
+    WebSocket,
+}
+
+impl Door {
+    pub(crate) const ALL: [Self; 3] = [Self::Quic, Self::WebTransport, Self::WebSocket];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::WebTransport => "webtransport",
+            Self::WebSocket => "ws",
+        }
+    }
 }
 
 impl FromStr for Door {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        [Self::Quic, Self::WebTransport]
-            .into_iter()
-            .find(|d| d.name() == s)
-            .ok_or_else(|| format!("unknown door {s}: quic or webtransport"))
-    }
-}
-
-impl Door {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Quic => "quic",
-            Self::WebTransport => "webtransport",
-        }
-    }
-
-    /// The ALPN to offer in order to speak `protocol`.
-    pub(crate) fn alpn(self, protocol: &str) -> &str {
-        match self {
-            Self::Quic => protocol,
-            Self::WebTransport => web_transport_quinn::ALPN,
-        }
-    }
-
-    /// Turns an established QUIC connection to `port` into a session of `protocol`.
-    pub(crate) async fn open(self, conn: quinn::Connection, protocol: &str) -> Result<Connection> {
-        Ok(match self {
-            Self::Quic => Connection::Quic(conn),
-            Self::WebTransport => {
-                let url = url::Url::parse(&format!("https://localhost:{}/", conn.remote_address().port()))?;
-                let request = ConnectRequest::new(url).with_protocol(protocol);
-                let session = Session::connect(conn, request).await.context("CONNECT")?;
-                ensure!(session.protocol() == Some(protocol), "the server chose {:?}", session.protocol());
-                Connection::WebTransport(Box::new(session))
-            }
-        })
+        let names = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL.into_iter().find(|d| d.name() == s).ok_or_else(|| format!("unknown door {s}: {}", names()))
     }
 }
 
@@ -63,7 +43,8 @@ impl fmt::Display for Door {
 #[derive(Clone)]
 pub(crate) enum Connection {
     Quic(quinn::Connection),
-    WebTransport(Box<Session>),
+    WebTransport(Box<web_transport_quinn::Session>),
+    WebSocket(Box<qmux::Session>),
 }
 
 impl Connection {
@@ -71,6 +52,7 @@ impl Connection {
         Ok(match self {
             Self::Quic(conn) => SendStream::Quic(conn.open_uni().await?),
             Self::WebTransport(session) => SendStream::WebTransport(session.open_uni().await?),
+            Self::WebSocket(session) => SendStream::WebSocket(session.open_uni().await?),
         })
     }
 
@@ -84,6 +66,10 @@ impl Connection {
                 let (send, recv) = session.open_bi().await?;
                 (SendStream::WebTransport(send), RecvStream::WebTransport(recv))
             }
+            Self::WebSocket(session) => {
+                let (send, recv) = session.open_bi().await?;
+                (SendStream::WebSocket(send), RecvStream::WebSocket(recv))
+            }
         })
     }
 
@@ -91,6 +77,7 @@ impl Connection {
         Ok(match self {
             Self::Quic(conn) => RecvStream::Quic(conn.accept_uni().await?),
             Self::WebTransport(session) => RecvStream::WebTransport(session.accept_uni().await?),
+            Self::WebSocket(session) => RecvStream::WebSocket(session.accept_uni().await?),
         })
     }
 
@@ -104,6 +91,10 @@ impl Connection {
                 let (send, recv) = session.accept_bi().await?;
                 (SendStream::WebTransport(send), RecvStream::WebTransport(recv))
             }
+            Self::WebSocket(session) => {
+                let (send, recv) = session.accept_bi().await?;
+                (SendStream::WebSocket(send), RecvStream::WebSocket(recv))
+            }
         })
     }
 
@@ -112,6 +103,7 @@ impl Connection {
         match self {
             Self::Quic(conn) => drop(conn.closed().await),
             Self::WebTransport(session) => drop(session.closed().await),
+            Self::WebSocket(session) => drop(session.closed().await),
         }
     }
 }
@@ -119,6 +111,7 @@ impl Connection {
 pub(crate) enum SendStream {
     Quic(quinn::SendStream),
     WebTransport(web_transport_quinn::SendStream),
+    WebSocket(qmux::SendStream),
 }
 
 impl SendStream {
@@ -126,6 +119,7 @@ impl SendStream {
         match self {
             Self::Quic(s) => s.write_all(bytes).await?,
             Self::WebTransport(s) => s.write_all(bytes).await?,
+            Self::WebSocket(s) => s.write_all(bytes).await?,
         }
         Ok(())
     }
@@ -134,15 +128,17 @@ impl SendStream {
         match self {
             Self::Quic(s) => s.finish()?,
             Self::WebTransport(s) => s.finish()?,
+            Self::WebSocket(s) => s.finish()?,
         }
         Ok(())
     }
 
     pub(crate) fn reset(&mut self, code: u32) {
-        let _ = match self {
-            Self::Quic(s) => s.reset(code.into()).is_ok(),
-            Self::WebTransport(s) => s.reset(code).is_ok(),
-        };
+        match self {
+            Self::Quic(s) => drop(s.reset(code.into())),
+            Self::WebTransport(s) => drop(s.reset(code)),
+            Self::WebSocket(s) => s.reset(code),
+        }
     }
 
     /// Resolves when the peer has everything, or wants no more.
@@ -150,6 +146,7 @@ impl SendStream {
         match self {
             Self::Quic(s) => drop(s.stopped().await),
             Self::WebTransport(s) => drop(s.stopped().await),
+            Self::WebSocket(s) => drop(s.closed().await),
         }
     }
 }
@@ -157,15 +154,16 @@ impl SendStream {
 pub(crate) enum RecvStream {
     Quic(quinn::RecvStream),
     WebTransport(web_transport_quinn::RecvStream),
+    WebSocket(qmux::RecvStream),
 }
 
 impl RecvStream {
     /// The next bytes in order, or None after the last.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let chunk = match self {
-            Self::Quic(s) => s.read_chunk(usize::MAX, true).await?,
-            Self::WebTransport(s) => s.read_chunk(usize::MAX, true).await?,
-        };
-        Ok(chunk.map(|c| c.bytes))
+        Ok(match self {
+            Self::Quic(s) => s.read_chunk(usize::MAX, true).await?.map(|c| c.bytes),
+            Self::WebTransport(s) => s.read_chunk(usize::MAX, true).await?.map(|c| c.bytes),
+            Self::WebSocket(s) => s.read_chunk(usize::MAX).await?,
+        })
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::broadcast;
 use crate::{
     cli::{Floor, Shape},
     client::{FLOOR, transport},
-    payload, tls, wire,
+    payload, tls,
+    wire::Varint,
 };
 
 /// A frame's sequence number and its bytes.
@@ -34,7 +35,7 @@ async fn produce(shape: Shape, frames: broadcast::Sender<Frame>) {
     for seq in 0.. {
         tick.tick().await;
         let mut out = BytesMut::with_capacity(shape.frame + 32);
-        wire::put_varint(&mut out, shape.frame.max(payload::MIN) as u64);
+        Varint::Quic.put(&mut out, shape.frame.max(payload::MIN) as u64);
         payload::put(&mut out, shape.frame, seq, payload::filler(0));
         let _ = frames.send((seq, out.freeze())); // nobody listens yet
     }

@@ -10,7 +10,7 @@ use crate::{
     payload::now_ns,
     stats::{Stats, Subscriber},
     verify::Check,
-    wire::{self, Version},
+    wire::{Varint, Version},
 };
 
 /// What to verify groups against.
@@ -26,6 +26,7 @@ pub(crate) struct Expect {
 pub(crate) struct Reader {
     /// None: the floor, whose groups have no header and whose frames no timestamp.
     version: Option<&'static Version>,
+    varint: Varint,
     expect: Arc<Expect>,
     stats: Arc<Stats>,
     seen: Arc<Subscriber>,
@@ -57,7 +58,8 @@ impl Reader {
     ) -> Self {
         let check = (expect.verify && version.is_none()).then(|| Check::new(expect.fillers[0]));
         let state = if version.is_some() { State::GroupHeader } else { State::FrameHeader };
-        Self { version, expect, stats, seen, check, state, partial: BytesMut::new() }
+        let varint = version.map_or(Varint::Quic, |v| v.varint);
+        Self { version, varint, expect, stats, seen, check, state, partial: BytesMut::new() }
     }
 
     pub(crate) async fn run(mut self, stream: RecvStream) {
@@ -128,10 +130,10 @@ impl Reader {
     /// Takes a whole header off `data`, and peeks at the time in front of the payload, or takes nothing.
     fn frame_header(&mut self, data: &mut Bytes) -> Result<()> {
         let mut peek = &data[..];
-        if self.version.is_some_and(|v| v.timestamps) && wire::get_varint(&mut peek).is_none() {
+        if self.version.is_some_and(|v| v.timestamps) && self.varint.get(&mut peek).is_none() {
             return Ok(());
         }
-        let Some(size) = wire::get_varint(&mut peek) else { return Ok(()) };
+        let Some(size) = self.varint.get(&mut peek) else { return Ok(()) };
         ensure!(size >= 8, "a frame of {size} bytes");
         if peek.len() < 8 {
             return Ok(());
@@ -145,14 +147,14 @@ impl Reader {
     /// Takes a whole header off `data`, or nothing.
     fn group_header(&mut self, data: &mut Bytes) {
         let mut peek = &data[..];
-        let Some(kind) = wire::get_varint(&mut peek) else { return };
-        let Some(n) = wire::get_varint(&mut peek) else { return };
+        let Some(kind) = self.varint.get(&mut peek) else { return };
+        let Some(n) = self.varint.get(&mut peek) else { return };
         if peek.len() < n as usize {
             return;
         }
         let mut body = &peek[..n as usize];
         peek.advance(n as usize);
-        let (used, ids) = (data.len() - peek.len(), (wire::get_varint(&mut body), wire::get_varint(&mut body)));
+        let (used, ids) = (data.len() - peek.len(), (self.varint.get(&mut body), self.varint.get(&mut body)));
         data.advance(used);
         let (0, (Some(subscribe), Some(sequence))) = (kind, ids) else {
             self.state = State::Setup;

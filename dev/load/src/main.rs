@@ -14,6 +14,7 @@ mod client;
 mod door;
 mod floor;
 mod group;
+mod handshake;
 mod payload;
 mod publish;
 mod reader;
@@ -24,6 +25,7 @@ mod subscribe;
 mod tls;
 mod usage;
 mod verify;
+mod websocket;
 mod wire;
 
 use std::process::ExitCode;

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::time::MissedTickBehavior;
 
 use crate::{
     cli::Shape,
     door::{Connection, RecvStream, SendStream},
+    handshake::handshake,
     payload,
     reader::Reader,
     wire::{self, Version},
@@ -23,31 +24,33 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) async fn run(self, conn: Connection) -> Result<()> {
-        setup(&conn, self.version).await?;
+        let _session = handshake(&conn, self.version).await?;
         let this = Arc::new(self);
         loop {
             let (send, recv) = conn.accept_bi().await?;
             let (this, conn) = (this.clone(), conn.clone());
-            tokio::spawn(async move { this.answer(conn, send, recv).await });
+            tokio::spawn(async move {
+                if let Err(e) = this.answer(conn, send, recv).await {
+                    eprintln!("publisher: a request: {e:#}");
+                }
+            });
         }
     }
 
     async fn answer(&self, conn: Connection, mut send: SendStream, recv: RecvStream) -> Result<()> {
-        let mut recv = Reader::new(recv);
+        let mut recv = Reader::new(recv, self.version.varint);
         let kind = recv.varint().await?;
         match kind {
             0x1 => {
-                let prefix = wire::get_str(&mut recv.message().await?).context("prefix")?;
+                let prefix = wire::requested_prefix(self.version, &recv.message().await?)?;
                 let Some(suffix) = self.name.strip_prefix(prefix.as_str()) else { return Ok(()) };
-                if self.version.announce_ok {
-                    send.write_all(&wire::announce_ok(1)).await?;
-                }
-                send.write_all(&wire::announce_active(self.version, suffix.trim_start_matches('/'))).await?;
-                let _ = recv.more().await; // held open for as long as the relay wants it
+                send.write_all(&wire::first_reply(self.version, 1)).await?;
+                send.write_all(&wire::active(self.version, suffix.trim_start_matches('/'))).await?;
+                let _ = recv.peek().await; // held open for as long as the relay wants it
             }
             0x2 => {
-                let id = wire::get_varint(&mut recv.message().await?).context("id")?;
-                send.write_all(&wire::subscribe_ok(self.version, 0)).await?;
+                let id = wire::requested_id(self.version, &recv.message().await?)?;
+                send.write_all(&wire::accept(self.version, 0)).await?;
                 self.serve(&conn, id).await?;
             }
             0x6 => {
@@ -87,14 +90,4 @@ impl Publisher {
         payload::put(&mut out, self.shape.frame, seq, self.filler);
         out.freeze()
     }
-}
-
-/// Says what a session of this version has to say first.
-pub(crate) async fn setup(conn: &Connection, version: &Version) -> Result<()> {
-    if version.setup {
-        let mut stream = conn.open_uni().await?;
-        stream.write_all(&wire::setup()).await?;
-        stream.finish()?;
-    }
-    Ok(())
 }

@@ -11,15 +11,16 @@ use crate::{
     cli::Run,
     client::{Client, FLOOR, Reading},
     group::Expect,
+    handshake::handshake,
     payload,
-    publish::{Publisher, setup},
+    publish::Publisher,
     report::{Cost, Report, round},
     stats::Stats,
     subscribe::{Viewer, subscribe},
     usage::{Usage, busy_us, cores},
 };
 
-/// Sockets that carry all viewers: few, so that the generator stays cheap.
+/// Sockets that carry all viewers over QUIC: few, so that the generator stays cheap.
 const SOCKETS: usize = 4;
 /// How long a group may be overtaken by later ones before it counts as missing.
 const GRACE: Duration = Duration::from_millis(500);
@@ -99,17 +100,20 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
     let stalled = client(Reading::Stalled)?;
     for i in 0..run.stalled {
         let conn = stalled.connect().await.with_context(|| format!("stalled subscriber {i}"))?;
-        setup(&conn, run.version).await?;
+        let session = handshake(&conn, run.version).await?;
         let streams = subscribe(&conn, run.version, 0, &names[i % names.len()]).await?;
         tokio::spawn(async move {
-            let _streams = streams;
+            let _streams = (session, streams);
             conn.closed().await;
         });
     }
     for i in 0..run.idle {
         let conn = clients[0].connect().await.with_context(|| format!("idle connection {i}"))?;
-        setup(&conn, run.version).await?;
-        tokio::spawn(async move { conn.closed().await });
+        let session = handshake(&conn, run.version).await?;
+        tokio::spawn(async move {
+            let _session = session;
+            conn.closed().await;
+        });
     }
     for i in 0..run.subscribers {
         let conn = clients[i % SOCKETS].connect().await.with_context(|| format!("subscriber {i}"))?;

@@ -1,12 +1,22 @@
 //! The few moq-lite messages a load generator needs. What differs between versions is a field of `Version`.
+//!
+//! Writing takes what is to be said and returns whole messages, stream type included where one starts the stream.
+//! Reading takes a message's body and refuses what the version does not allow, down to a byte too many.
 
-mod message;
+mod announce;
+mod decoder;
+mod encoder;
+mod group;
+mod setup;
+mod subscribe;
+#[cfg(test)]
+mod tests;
 mod varint;
 mod version;
 
-pub(crate) use message::{
-    announce_active, announce_ok, announce_request, announced, frame_header, get_str, group_header, setup, subscribe,
-    subscribe_ok, track_info,
-};
-pub(crate) use varint::{get_varint, put_varint};
-pub(crate) use version::{Hops, Version};
+pub(crate) use announce::{Announcements, active, first_reply, request, requested_prefix};
+pub(crate) use group::{frame_header, group_header};
+pub(crate) use setup::{SERVER_SETUP, chosen, client_setup, setup};
+pub(crate) use subscribe::{accept, check_reply, requested_id, subscribe, track_info};
+pub(crate) use varint::Varint;
+pub(crate) use version::{ALL, Accept, DEFAULT, First, Setup, Version};

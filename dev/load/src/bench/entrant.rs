@@ -1,8 +1,9 @@
 //! Who takes part: the floor, and every relay through every door in every version. Each is a row of the tables.
 
-use anyhow::{Result, bail};
-
-use super::relay::{Relay, Start, peers};
+use super::{
+    relay::{Relay, Start},
+    shape::Shape,
+};
 use crate::{cli, door::Door, wire::Version};
 
 /// A row of the tables.
@@ -13,47 +14,31 @@ pub(crate) struct Entrant {
     pub(crate) relay: Option<Relay>,
     pub(crate) door: Door,
     pub(crate) version: &'static Version,
-    /// The first door and version asked for: what the goals are about.
+    /// The first door and version: what the goals are about.
     pub(crate) main: bool,
 }
 
 impl Entrant {
-    pub(crate) fn all(args: &cli::Bench) -> Result<Vec<Self>> {
-        let mut relays = args.relay.clone();
-        if args.peers {
-            relays.extend(peers(args.peers_dir.as_deref())?);
-        }
-        if relays.is_empty() {
-            bail!("no relay to measure: --relay NAME=BINARY or --peers");
-        }
-        for (i, relay) in relays.iter().enumerate() {
-            if !relay.binary.is_file() {
-                bail!("{} is not a file (relay {})", relay.binary.display(), relay.name);
-            }
-            if relays[..i].iter().any(|r| r.name == relay.name) {
-                bail!("two relays are called {}", relay.name);
-            }
-        }
-
-        let (first_door, first_version) = (args.door[0], args.version[0]);
-        let floor = Self { name: "floor".into(), relay: None, door: Door::Quic, version: first_version, main: true };
+    pub(crate) fn all(shape: &Shape, relays: &[Relay], args: &cli::Bench) -> Vec<Self> {
+        let doors = if args.door.is_empty() { shape.doors() } else { args.door.clone() };
+        let versions = if args.version.is_empty() { shape.versions() } else { args.version.clone() };
+        let floor = Self { name: "floor".into(), relay: None, door: Door::Quic, version: versions[0], main: true };
         let mut all = vec![floor];
-        for relay in relays {
-            for &door in &args.door {
-                for &version in &args.version {
+        for relay in relays.iter().filter(|r| r.start == Start::Ours || shape.compares_relays()) {
+            for (i, &door) in doors.iter().enumerate() {
+                for (k, &version) in versions.iter().enumerate() {
                     let mut name = relay.name.clone();
-                    if args.door.len() > 1 {
+                    if doors.len() > 1 {
                         name += &format!(" {door}");
                     }
-                    if args.version.len() > 1 {
+                    if versions.len() > 1 {
                         name += &format!(" {}", version.name);
                     }
-                    let main = door == first_door && version.name == first_version.name;
-                    all.push(Self { name, relay: Some(relay.clone()), door, version, main });
+                    all.push(Self { name, relay: Some(relay.clone()), door, version, main: i == 0 && k == 0 });
                 }
             }
         }
-        Ok(all)
+        all
     }
 
     pub(crate) fn is_floor(&self) -> bool {
@@ -83,6 +68,12 @@ pub(crate) fn floor(entrants: &[Entrant]) -> Option<usize> {
 pub(crate) fn reference(entrants: &[Entrant], to: &Entrant) -> Option<usize> {
     let alike = |e: &Entrant| e.door == to.door && e.version.name == to.version.name;
     entrants.iter().position(|e| e.start() == Some(Start::V0_17_10) && alike(e))
+}
+
+/// The places of the same relay through the same door in any version.
+pub(crate) fn dialects(entrants: &[Entrant], of: &Entrant) -> Vec<usize> {
+    let alike = |e: &Entrant| !e.is_floor() && e.door == of.door && e.same_relay(of);
+    (0..entrants.len()).filter(|i| alike(&entrants[*i])).collect()
 }
 
 /// The place of the same relay in the same version over raw QUIC.

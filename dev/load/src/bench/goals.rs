@@ -4,7 +4,7 @@ use super::{
     entrant::{self, Entrant},
     figures::{CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB},
     sample::Sample,
-    series::Series,
+    series::{self, Series},
     shape::{Kind, Shape},
 };
 use crate::door::Door;
@@ -17,6 +17,8 @@ const CPU_TO_REFERENCE: [(&str, f64); 1] = [("conference", 0.5)];
 const P99_TO_REFERENCE: f64 = 0.5;
 /// CPU over WebTransport, as a multiple of raw QUIC's.
 const WEBTRANSPORT_TO_QUIC: f64 = 1.1;
+/// CPU of each dialect, as a multiple of the cheapest one's.
+const DIALECT_TO_CHEAPEST: f64 = 1.15;
 /// Memory of an idle session.
 const IDLE_KB: f64 = 48.0;
 /// What stalled viewers may add to the others' p99.
@@ -39,13 +41,17 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
                     vec![judged.line(judged.mine.median(SESSION_KB), "idle session", IDLE_KB, "KB", None)]
                 }
                 (Kind::Stalled, [_, (stalled, _), ..]) => judged.stalled(&Series::new(samples, i, stalled)),
-                (Kind::Stalled, _) => Vec::new(),
+                (Kind::Stalled | Kind::Dialects | Kind::Doors, _) => Vec::new(),
             });
         }
-        if let (Kind::Frames, Door::WebTransport, Some(quic)) =
+        if let (Kind::Frames | Kind::Doors, Door::WebTransport, Some(quic)) =
             (shape.kind, entrant.door, entrant::over_quic(entrants, entrant))
         {
             lines.push(judged.ratio("CPU", "raw QUIC", WEBTRANSPORT_TO_QUIC, Some(&of(quic)), CPU_US));
+        }
+        if shape.kind == Kind::Dialects {
+            let cheapest = series::cheapest(entrant::dialects(entrants, entrant).into_iter().map(of));
+            lines.push(judged.ratio("CPU", "the cheapest dialect", DIALECT_TO_CHEAPEST, cheapest.as_ref(), CPU_US));
         }
     }
     lines

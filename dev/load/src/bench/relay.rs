@@ -7,6 +7,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use crate::{
+    cli,
+    wire::{ALL, Version},
+};
+
 /// A relay binary by name: `NAME=BINARY`.
 #[derive(Clone)]
 pub(crate) struct Relay {
@@ -47,10 +52,18 @@ impl Relay {
         Self { name: name.into(), binary, start }
     }
 
-    /// The arguments that make it serve `addr`, with whatever files it needs in `dir`.
-    pub(crate) fn arguments(&self, addr: &str, dir: &Path) -> Result<Vec<String>> {
+    /// The arguments that make it serve `addr` in `version`, with whatever files it needs in `dir`.
+    pub(crate) fn arguments(&self, addr: &str, version: &Version, dir: &Path) -> Result<Vec<String>> {
+        let every = ALL.map(|v| format!("{v:?}")).join(",");
         let flags = match self.start {
-            Start::Ours => vec!["--server-listen", addr, "--server-tls-generate", "localhost", "--auth-public", ""],
+            Start::Ours => {
+                let mut flags = vec!["--server-listen", addr, "--server-tls-generate", "localhost"];
+                flags.extend(["--auth-public", ""]);
+                if version.opt_in {
+                    flags.extend(["--server-version", &every]);
+                }
+                flags
+            }
             Start::V0_17_10 => {
                 let mut flags = vec!["--listen", addr, "--listen-tls-generate", "localhost"];
                 flags.extend(["--web-http-listen", addr, "--auth-public", "**"]);
@@ -70,8 +83,28 @@ impl Relay {
     }
 }
 
+/// The relays to measure.
+pub(crate) fn all(args: &cli::Bench) -> Result<Vec<Relay>> {
+    let mut relays = args.relay.clone();
+    if args.peers {
+        relays.extend(peers(args.peers_dir.as_deref())?);
+    }
+    if relays.is_empty() {
+        bail!("no relay to measure: --relay NAME=BINARY or --peers");
+    }
+    for (i, relay) in relays.iter().enumerate() {
+        if !relay.binary.is_file() {
+            bail!("{} is not a file (relay {})", relay.binary.display(), relay.name);
+        }
+        if relays[..i].iter().any(|r| r.name == relay.name) {
+            bail!("two relays are called {}", relay.name);
+        }
+    }
+    Ok(relays)
+}
+
 /// The published relays that are installed on this machine.
-pub(crate) fn peers(dir: Option<&Path>) -> Result<Vec<Relay>> {
+fn peers(dir: Option<&Path>) -> Result<Vec<Relay>> {
     let home = || std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
     let dir = dir.map_or_else(|| cache().join("moq-peers"), Path::to_path_buf);

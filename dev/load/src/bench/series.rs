@@ -3,7 +3,10 @@
 //! Medians are taken over fair runs only. Whatever counts against a relay is the worst of all its runs, or a run that is
 //! unfair because something was lost would hide the loss.
 
-use super::sample::{Purpose, Sample};
+use super::{
+    figures::CPU_US,
+    sample::{Purpose, Sample},
+};
 use crate::report::Report;
 
 pub(crate) struct Series<'a> {
@@ -58,6 +61,12 @@ impl<'a> Series<'a> {
         });
         median(pairs.filter(|v| v.is_finite()).collect())
     }
+}
+
+/// The one that costs the least CPU.
+pub(crate) fn cheapest<'a>(all: impl Iterator<Item = Series<'a>>) -> Option<Series<'a>> {
+    let costs = all.filter_map(|series| Some((series.median(CPU_US)?, series)));
+    costs.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, series)| series)
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

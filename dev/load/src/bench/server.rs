@@ -37,7 +37,7 @@ impl Server {
     pub(crate) async fn relay(entrant: &Entrant, relay: &Relay) -> Result<Self> {
         let (addr, dir) = (free_address()?, TempDir::new()?);
         let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
-        command.args(relay.arguments(&addr.to_string(), dir.path())?);
+        command.args(relay.arguments(&addr.to_string(), entrant.version, dir.path())?);
         Self::start(command, addr, dir, entrant.door, entrant.version.alpn).await
     }
 

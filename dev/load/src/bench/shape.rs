@@ -2,6 +2,11 @@
 
 use anyhow::{Context, Result};
 
+use crate::{
+    door::Door,
+    wire::{ALL as VERSIONS, DEFAULT, Version},
+};
+
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
@@ -28,6 +33,10 @@ pub(crate) struct Floor {
 pub(crate) enum Kind {
     /// CPU per delivered frame, and how late it is.
     Frames,
+    /// The same, of one relay in all its versions.
+    Dialects,
+    /// The same, of one relay through all its doors.
+    Doors,
     /// Memory per session.
     Idle,
     /// What some viewers suffer from others.
@@ -46,18 +55,34 @@ impl Shape {
         }
         Ok(ALL.iter().filter(|s| names.is_empty() || names.iter().any(|n| n == s.name)).collect())
     }
+
+    /// The doors it goes through unless others are asked for.
+    pub(crate) fn doors(&self) -> Vec<Door> {
+        if self.kind == Kind::Doors { Door::ALL.to_vec() } else { vec![Door::Quic] }
+    }
+
+    /// The versions it speaks unless others are asked for.
+    pub(crate) fn versions(&self) -> Vec<&'static Version> {
+        if self.kind == Kind::Dialects {
+            return VERSIONS.into_iter().filter(|v| !v.opt_in).collect();
+        }
+        vec![DEFAULT]
+    }
+
+    /// Whether relays are compared with each other, not each of ours with itself.
+    pub(crate) fn compares_relays(&self) -> bool {
+        !matches!(self.kind, Kind::Dialects | Kind::Doors)
+    }
 }
 
-static ALL: [Shape; 6] = [
+const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
+
+static ALL: [Shape; 8] = [
     Shape {
         name: "video",
         about: "100 viewers, 60 fps, 4,000 B, 60 frames per group",
-        load: "--subscribers 100 --fps 60 --frame 4000 --group 60",
-        floor: Some(Floor {
-            serve: "--fps 60 --frame 4000 --group 60",
-            load: "--subscribers 100 --fps 60 --frame 4000 --group 60",
-            streams: 1024,
-        }),
+        load: VIDEO,
+        floor: Some(Floor { serve: "--fps 60 --frame 4000 --group 60", load: VIDEO, streams: 1024 }),
         cases: PLAIN,
         kind: Kind::Frames,
     },
@@ -108,5 +133,21 @@ static ALL: [Shape; 6] = [
         floor: None,
         cases: &[("none stalled", ""), ("50 stalled", "--stalled 50")],
         kind: Kind::Stalled,
+    },
+    Shape {
+        name: "dialects",
+        about: "the shape video in every version",
+        load: VIDEO,
+        floor: None,
+        cases: PLAIN,
+        kind: Kind::Dialects,
+    },
+    Shape {
+        name: "doors",
+        about: "the shape video through every door",
+        load: VIDEO,
+        floor: None,
+        cases: PLAIN,
+        kind: Kind::Doors,
     },
 ];

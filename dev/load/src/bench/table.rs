@@ -7,7 +7,7 @@ use super::{
         RESETS, RSS_MB, SESSION_KB, STARVED,
     },
     sample::Sample,
-    series::Series,
+    series::{self, Series},
     shape::{Kind, Shape},
 };
 
@@ -18,6 +18,10 @@ struct Row<'a> {
     mine: Series<'a>,
     floor: Option<Series<'a>>,
     reference: Option<Series<'a>>,
+    /// The same relay through the same door in the version that costs the least CPU.
+    cheapest: Option<Series<'a>>,
+    /// The same relay in the same version over raw QUIC.
+    quic: Option<Series<'a>>,
     /// The same entrant in the shape's first case, when this is another.
     plain: Option<Series<'a>>,
 }
@@ -31,6 +35,20 @@ const FRAMES: &[Column] = &[
     ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
     ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
     ("p99 × 0.17.10", |r| ratio(r, &r.reference, P99_MS)),
+];
+
+const DIALECTS: &[Column] = &[
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× cheapest", |r| ratio(r, &r.cheapest, CPU_US)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+];
+
+const DOORS: &[Column] = &[
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× raw QUIC", |r| ratio(r, &r.quic, CPU_US)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
 ];
 
 const IDLE: &[Column] = &[
@@ -66,6 +84,8 @@ const COMMON: &[Column] = &[
 pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> String {
     let special = match shape.kind {
         Kind::Frames => FRAMES,
+        Kind::Dialects => DIALECTS,
+        Kind::Doors => DOORS,
         Kind::Idle => IDLE,
         Kind::Stalled => STALLING,
     };
@@ -99,6 +119,8 @@ fn rows<'a>(shape: &'a Shape, entrants: &'a [Entrant], samples: &'a [Sample]) ->
                 mine: of(i),
                 floor: entrant::floor(entrants).map(of),
                 reference: entrant::reference(entrants, entrant).map(of),
+                cheapest: series::cheapest(entrant::dialects(entrants, entrant).into_iter().map(of)),
+                quic: entrant::over_quic(entrants, entrant).map(of),
                 plain: (k > 0).then(|| Series::new(samples, i, shape.cases[0].0)),
             });
         }
