@@ -287,3 +287,32 @@ async fn a_publisher_that_returns_is_a_new_one() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_that_ends_and_begins_again_is_a_new_one() {
+    every_pair(async |from, to| {
+        let world = World::new();
+        let mut publisher = publisher(&world, from, &[]).await;
+        let viewer = world.peer(to);
+        let mut announced = viewer.announced("").await;
+        announced.next().await;
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        let mut feed = publisher.feed().await;
+        feed.whole_group(7, &[b"x"]).await;
+        whole(&mut subscription, 7, b"x").await;
+        publisher.announcer.ended("room/a").await;
+        assert_eq!(announced.next().await.kind(), ("ended", "room/a"));
+        subscription.leave();
+        announce(&mut publisher, &[]).await;
+        assert_eq!(announced.next().await.kind(), ("active", "room/a"));
+
+        // The same session, and the name its dialect gives it: still nothing of the cache before is of this broadcast.
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        let mut feed = publisher.feed().await;
+        feed.whole_group(0, &[b"y"]).await;
+        whole(&mut subscription, 0, b"y").await;
+        settle().await;
+        assert!(subscription.try_group().is_none());
+    })
+    .await;
+}

@@ -203,13 +203,13 @@ impl View {
             (everybody.clone(), None)
         };
         let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
-        if let Some(running) = running.iter().find(|running| running.route == Some(route.id)) {
+        if let Some(running) = running.iter().find(|running| running.route == route.id) {
             return Ok(running.track.interest());
         }
         let home: Weak<Origin> = Arc::downgrade(&self.origin);
         let track = Track::new(path, name.to_owned(), *self.origin.cache.limits(), home);
         let interest = track.interest();
-        running.push(Running { track: track.clone(), route: Some(route.id), asker });
+        running.push(Running { track: track.clone(), route: route.id, asker });
         route.ask(&track);
         Ok(interest)
     }
@@ -242,7 +242,7 @@ impl View {
     fn ask(&self, interest: &Interest, sequence: u64, priority: u8) -> bool {
         let tree = self.origin.tree();
         let Some((_, found, running)) = tree.running(interest) else { return false };
-        let Some(route) = found.routes.iter().find(|route| Some(route.id) == running.route) else { return false };
+        let Some(route) = found.routes.iter().find(|route| route.id == running.route) else { return false };
         if interest.ask(sequence) {
             let fetch = Fetch { interest: interest.interest(), sequence, priority };
             route.demand.update(|demand| demand.push(Request::Fetch(fetch)));
@@ -332,7 +332,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Takes an announcement back. Tracks that run go on, over another route if there is one.
+    /// Takes an announcement back. Tracks that run go on: over another route if there is one, else to their own end.
     pub fn unannounce(&mut self, path: &Path) {
         if let Ok(path) = self.view.root.join(path) {
             self.withdraw(&path, Leaving::Cleanly);
@@ -431,25 +431,25 @@ impl Home for Origin {
 }
 
 impl Broadcast {
-    /// Gives every running track its best route. Returns those whose source is lost without another.
+    /// Gives every running track its best route. One without any leaves the tree: what is announced here next is a new
+    /// broadcast. Returns those whose source is lost.
     fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
         let mut lost = Vec::new();
-        for running in self.tracks.values_mut().flatten() {
-            let best = best(&self.routes, at, running.asker);
-            if running.route.is_some() && running.route == best.map(|route| route.id) {
-                continue;
-            }
-            match best {
-                Some(route) => {
-                    running.route = Some(route.id);
-                    route.ask(&running.track);
-                }
-                None if leaving == Leaving::Lost && running.route.is_some() => lost.push(running.track.clone()),
-                None => running.route = None,
-            }
-        }
         self.tracks.retain(|_, running| {
-            running.retain(|running| !lost.iter().any(|track| Arc::ptr_eq(track, &running.track)));
+            running.retain_mut(|running| match best(&self.routes, at, running.asker) {
+                Some(route) => {
+                    if route.id != std::mem::replace(&mut running.route, route.id) {
+                        route.ask(&running.track);
+                    }
+                    true
+                }
+                None => {
+                    if leaving == Leaving::Lost {
+                        lost.push(running.track.clone());
+                    }
+                    false
+                }
+            });
             !running.is_empty()
         });
         lost

@@ -364,11 +364,13 @@ fn unannounced_tracks_run_on() {
     put(&producer, 0);
     assert_eq!(viewer.track(&path("a"), "t", HopId::NONE).unwrap_err(), NoTrack::NotFound);
     assert!(!viewer.ask(&track, 3, 0), "no source is there to ask");
-    assert!(origin.broadcasts().is_empty() && !origin.is_empty());
+    assert!(origin.is_empty());
     publisher.announce(&path("a"), hops(&[1]), cost(0)).unwrap();
+    let new = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
     let again = asked(&publisher).unwrap();
-    assert!(producer.is_replaced() && Arc::ptr_eq(again.track(), &track));
-    assert!(Arc::ptr_eq(&track, &viewer.track(&path("a"), "t", HopId::NONE).unwrap()));
+    assert!(!Arc::ptr_eq(&track, &new) && Arc::ptr_eq(again.track(), &new), "what begins again is another broadcast");
+    put(&producer, 1);
+    assert_eq!((closed(&track), track.look(|log| log.latest()), new.look(|log| log.latest())), (None, Some(1), None));
 }
 
 #[test]

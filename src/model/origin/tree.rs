@@ -33,8 +33,8 @@ pub(super) struct Broadcast {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) track: Arc<Track>,
-    /// The route it comes over; a clean unannounce leaves it running without one.
-    pub(super) route: Option<u64>,
+    /// The route it comes over.
+    pub(super) route: u64,
     /// For whom the route was chosen, when the best one would have led back to them.
     pub(super) asker: Option<Asker>,
 }
