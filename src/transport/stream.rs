@@ -206,8 +206,13 @@ impl SendStream {
 
     pub(super) fn finish(&mut self) {
         match &mut self.state {
-            // A stream the peer has stopped cannot be finished, and need not be.
-            State::Idle(stream) => drop(stream.finish()),
+            // A stream the peer has stopped is reset by this look at it, and need not be finished: old peers have forgotten
+            // it, and take its end for a new stream.
+            State::Idle(stream) => {
+                if pin!(stream.closed()).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                    drop(stream.finish());
+                }
+            }
             // Half a chunk is no end.
             State::Writing { .. } => self.reset(code::CANCELLED),
             State::Over => {}
