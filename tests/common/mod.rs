@@ -28,7 +28,7 @@ pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
 pub use relay::{ANYWHERE, Socket, TestRelay, upgrade};
 pub use stream::{End, Reader};
-pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Subscription, TrackAnswer};
+pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Probed, Subscription, TrackAnswer};
 pub use world::{Door, World};
 
 /// The relay's own identity in a [`World`].

@@ -1,7 +1,7 @@
 //! One end of a session as a client sees it: streams of the relay are sorted by what they carry and wait to be taken.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -64,6 +64,8 @@ pub struct Counts {
     pub subscribes: AtomicUsize,
     pub tracks: AtomicUsize,
     pub fetches: AtomicUsize,
+    /// Types of the streams it has opened, one-way ones last.
+    kinds: Mutex<[BTreeSet<u64>; 2]>,
 }
 
 /// What peers of dialects that have TRACK_INFO answer unless told otherwise.
@@ -189,6 +191,11 @@ impl Peer {
         self.counts.fetches.load(Relaxed)
     }
 
+    /// The types of the streams that the relay has opened, those with an answer and those without.
+    pub fn opened(&self) -> [Vec<u64>; 2] {
+        self.counts.kinds.lock().unwrap().each_ref().map(|kinds| kinds.iter().copied().collect())
+    }
+
     /// Leaves as if killed: nothing is finished first.
     pub fn die(&self) {
         self.conn.close(0, "");
@@ -277,6 +284,7 @@ impl Sorter {
     async fn sort_bi(&self, out: SendStream, mut reader: Reader) {
         let Ok(kind) = reader.varint().await else { return };
         let dialect = self.dialect;
+        self.counts.kinds.lock().unwrap()[0].insert(kind);
         match kind {
             stream::ANNOUNCE => {
                 let Ok(request) = reader.message(&dialect.announce_request).await else { return };
@@ -317,6 +325,7 @@ impl Sorter {
     async fn sort_uni(&self, recv: RecvStream) {
         let mut reader = Reader::new(recv, self.dialect);
         let Ok(kind) = reader.varint().await else { return };
+        self.counts.kinds.lock().unwrap()[1].insert(kind);
         match kind {
             stream::SETUP => {
                 let codec = self.dialect.setup.expect("SETUP only where the dialect has it");

@@ -10,11 +10,12 @@ use moq_relay::{
     transport::SendStream,
     types::{Cost, FrameRange, HopId, Hops, Preferences, TrackInfo},
     wire::{
-        Dialect,
+        Codec, Dialect,
         lite::{
             announce::{Announcement, Ok as AnnounceOk, Request, Target},
             fetch::Fetch,
             group::{FrameHeader, Header},
+            probe::Probe,
             stream,
             subscribe::{Reply, Subscribe},
             track,
@@ -75,6 +76,13 @@ impl Peer {
         let request = track::Request { broadcast: path(broadcast), track: track.to_owned() };
         send(&mut out, self.dialect, Some(stream::TRACK), &codecs.request, &request).await;
         TrackAnswer { codecs, _out: out, reader: Reader::new(recv, self.dialect) }
+    }
+
+    /// Asks what the way to here can carry.
+    pub async fn probe(&self) -> Probed {
+        let (mut out, recv) = self.conn.open_bi().await.expect("the session lives");
+        out.write(Bytes::from_static(&[stream::PROBE as u8])).await.expect("the session lives");
+        Probed { codec: self.dialect.probe.unwrap(), out, reader: Reader::new(recv, self.dialect) }
     }
 
     /// Asks for one group.
@@ -314,4 +322,19 @@ impl TrackAnswer {
 pub struct Fetched {
     pub out: SendStream,
     pub group: GroupIn,
+}
+
+/// A probe stream.
+#[derive(Debug)]
+pub struct Probed {
+    codec: Codec<Probe>,
+    pub out: SendStream,
+    reader: Reader,
+}
+
+impl Probed {
+    /// The next report, or how the relay ended the stream.
+    pub async fn report(&mut self) -> Result<Probe, End> {
+        soon(self.reader.message(&self.codec)).await
+    }
 }

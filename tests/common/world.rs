@@ -18,7 +18,7 @@ use moq_relay::{
     types::{HopId, Path, Scope},
     wire::{Dialect, Offer, dialect::Choice, lite::setup::Setup},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::{Peer, Publisher, RELAY, path};
 
@@ -69,6 +69,7 @@ pub struct World {
     pub origin: Arc<Origin>,
     sessions: Mutex<JoinSet<()>>,
     next_hop: AtomicU64,
+    leaving: watch::Sender<bool>,
     _sweeper: JoinSet<()>,
 }
 
@@ -81,7 +82,13 @@ impl World {
         let origin = Origin::new(RELAY, Cache::new(limits));
         let mut sweeper = JoinSet::new();
         sweeper.spawn(sweep(origin.cache().clone()));
-        Self { origin, sessions: Mutex::default(), next_hop: AtomicU64::new(1001), _sweeper: sweeper }
+        Self {
+            origin,
+            sessions: Mutex::default(),
+            next_hop: AtomicU64::new(1001),
+            leaving: watch::Sender::new(false),
+            _sweeper: sweeper,
+        }
     }
 
     /// A peer at the root that may do everything.
@@ -105,8 +112,14 @@ impl World {
     /// A connection on which the peer has said nothing yet.
     pub fn dial(&self, door: &Door) -> Connection {
         let (ours, theirs) = memory::pair();
-        self.sessions.lock().unwrap().spawn(serve(self.origin.clone(), Connection::Memory(ours), door.clone()));
+        let serving = serve(self.origin.clone(), Connection::Memory(ours), door.clone(), self.leaving.subscribe());
+        self.sessions.lock().unwrap().spawn(serving);
         Connection::Memory(theirs)
+    }
+
+    /// The relay is asked to stop: it asks its peers to move.
+    pub fn leave(&self) {
+        self.leaving.send_replace(true);
     }
 
     /// On paused time: waits until every session is over.
@@ -128,7 +141,7 @@ async fn sweep(cache: Arc<Cache>) {
 }
 
 /// The life of a client as in `relay/connection.rs`, without sockets and credentials.
-async fn serve(origin: Arc<Origin>, conn: Connection, door: Door) {
+async fn serve(origin: Arc<Origin>, conn: Connection, door: Door, mut leaving: watch::Receiver<bool>) {
     let choice = if door.dialect.in_band { Choice::InBand } else { Choice::Dialect(door.dialect) };
     let peer = match handshake::accept(&conn, choice, &Offer::new(&[door.dialect]), origin.hop()).await {
         Ok(peer) => peer,
@@ -136,6 +149,12 @@ async fn serve(origin: Arc<Origin>, conn: Connection, door: Door) {
     };
     let id = origin.session();
     let view = View::new(origin, id, door.root, door.publish, door.subscribe, door.node);
-    let (_session, driver) = session::start(conn, peer, view, session::Limits::default());
-    driver.run().await;
+    let (session, driver) = session::start(conn, peer, view, session::Limits::default());
+    let running = driver.run();
+    tokio::pin!(running);
+    tokio::select! {
+        _ = &mut running => return,
+        _ = leaving.wait_for(|leaving| *leaving) => session.leave(),
+    }
+    running.await;
 }
