@@ -5,7 +5,10 @@ use bytes::Bytes;
 use crate::{
     model::group::{Cursor, Group, State},
     session::Shared,
-    wire::{Encoder, lite::datagram::Header},
+    wire::{
+        Encoder,
+        lite::datagram::{Header, MAX_BYTES},
+    },
 };
 
 /// The datagram, or `None` for a group that needs a stream: it did not come as one, the peer's dialect or transport has
@@ -17,7 +20,9 @@ pub(super) fn write(session: &Shared, id: u64, group: &Group) -> Option<Bytes> {
     }
     let mut out = Encoder::new(session.form());
     Header { subscribe: id, sequence: group.sequence, timestamp: frame.timestamp }.encode(&mut out);
-    if out.len() as u64 + frame.size > session.conn.max_datagram_size()? as u64 {
+    // moq-lite "Datagram": longer ones are taken, but not sent.
+    let most = session.conn.max_datagram_size()?.min(MAX_BYTES) as u64;
+    if out.len() as u64 + frame.size > most {
         return None;
     }
     let mut payload = Vec::new();
