@@ -98,7 +98,7 @@ impl Hops {
     }
 
     /// The hops, publisher first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = HopId> + '_ {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = HopId> + DoubleEndedIterator + '_ {
         self.0.iter().copied()
     }
 

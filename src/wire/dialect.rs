@@ -48,6 +48,8 @@ pub struct Dialect {
     pub hops: HopForm,
     /// How a live announcement changes.
     pub replace: Replace,
+    /// Announcements may be told by what they share with earlier ones.
+    pub likeness: bool,
     /// Routes carry costs.
     pub costs: bool,
     /// Groups of one frame may travel as datagrams.

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use moq_relay::{
     transport::SendStream,
-    types::{Cost, FrameRange, HopId, Hops, Preferences, TrackInfo},
+    types::{Cost, FrameRange, HopId, Hops, Path, Preferences, TrackInfo},
     wire::{
         Codec, Dialect,
         lite::{
@@ -54,7 +54,17 @@ impl Peer {
             first.extend(init.iter().map(active));
         }
         let dialect = self.dialect;
-        Announced { dialect, ok, first, out, reader, live: HashSet::new(), ids: HashMap::new(), next_id: 0 }
+        Announced {
+            dialect,
+            ok,
+            first,
+            out,
+            reader,
+            live: HashSet::new(),
+            ids: HashMap::new(),
+            chains: HashMap::new(),
+            next_id: 0,
+        }
     }
 
     /// Subscribes; groups may come before the answer.
@@ -107,6 +117,8 @@ pub struct Announced {
     reader: Reader,
     live: HashSet<String>,
     ids: HashMap<u64, String>,
+    /// What each announcement said, for those that build on it.
+    chains: HashMap<u64, (Path, Hops)>,
     next_id: u64,
 }
 
@@ -155,12 +167,39 @@ impl Announced {
         events
     }
 
+    /// Works out what is told by likeness to an earlier announcement, which must be live.
+    fn plain(&self, announcement: Announcement) -> Announcement {
+        let Announcement::ActiveLike { path: first, suffix, chain, hops, cost } = announcement else {
+            return announcement;
+        };
+        assert!(self.dialect.likeness);
+        let base = |back: u64| &self.chains[&(self.next_id - back)];
+        let mut segments: Vec<_> = Vec::new();
+        if first.base > 0 {
+            let (path, _) = base(first.base);
+            assert!(self.ids.contains_key(&(self.next_id - first.base)), "only live ones are built on");
+            segments.extend(path.segments().take(first.keep as usize));
+        }
+        segments.extend(suffix.segments());
+        let last = if chain.base > 0 { base(chain.base).1.clone() } else { Hops::default() };
+        let skip = last.len() - chain.keep as usize;
+        let hops = Hops::new(hops.iter().chain(last.iter().skip(skip))).unwrap();
+        Announcement::Active { suffix: path(&segments.join("/")), hops, cost }
+    }
+
     async fn message(&mut self) -> Result<Event, End> {
         let announcement = match self.first.pop_front() {
             Some(first) => first,
             None => self.reader.message(&self.dialect.announcement).await?,
         };
         let numbers = |hops: Hops| hops.iter().map(|hop| hop.0).collect();
+        let announcement = self.plain(announcement);
+        if let Announcement::Active { suffix, hops, .. } = &announcement {
+            self.chains.insert(self.next_id, (suffix.clone(), hops.clone()));
+        }
+        if let Announcement::Restarted { id, hops, .. } = &announcement {
+            self.chains.get_mut(id).unwrap().1 = hops.clone();
+        }
         Ok(match announcement {
             Announcement::Active { suffix, hops, cost } => {
                 let suffix = suffix.to_string();

@@ -1,6 +1,8 @@
 //! Announcements: what the peer publishes into the origin, and what the origin has to the peer.
 
 mod follow;
+mod incoming;
+mod likeness;
 mod outgoing;
 
 use std::sync::Arc;

@@ -35,6 +35,7 @@ pub const LITE_01: Dialect = Dialect {
     framing: Framing::LITE_01,
     hops: HopForm::Absent,
     replace: Replace::Retract,
+    likeness: false,
     costs: false,
     datagrams: false,
     implicit_accept: false,
@@ -126,6 +127,7 @@ pub const LITE_07: Dialect = Dialect {
     announcement: announce::ANNOUNCEMENT_07,
     subscribe_reply: subscribe::REPLY_07,
     framing: Framing::LITE_07,
+    likeness: true,
     counts_streams: true,
     ..LITE_06
 };

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use super::likeness::Latest;
 use crate::{
     model::origin::{Advert, Change},
     types::{HopId, Hops, Path},
@@ -27,6 +28,7 @@ pub(super) struct Outgoing {
     own: HopId,
     said: HashMap<Path, Said>,
     next_id: u64,
+    latest: Latest,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ struct Said {
 
 impl Outgoing {
     pub(super) fn new(dialect: &'static Dialect, own: HopId) -> Self {
-        Self { dialect, own, said: HashMap::new(), next_id: 0 }
+        Self { dialect, own, said: HashMap::new(), next_id: 0, latest: Latest::default() }
     }
 
     /// What the stream begins with: the complete set, behind or inside of the message that the dialect has for it.
@@ -91,6 +93,7 @@ impl Outgoing {
                 Replace::Restart => {
                     said.advert = advert.clone();
                     let id = said.id;
+                    self.latest.restart(id, &hops);
                     self.write(&Announcement::Restarted { id, hops, cost: advert.cost }, out);
                 }
             },
@@ -98,13 +101,19 @@ impl Outgoing {
     }
 
     fn start(&mut self, suffix: Path, hops: Hops, advert: Advert, out: &mut Encoder) {
-        self.write(&Announcement::Active { suffix: suffix.clone(), hops, cost: advert.cost }, out);
+        let announcement = if self.dialect.likeness {
+            self.latest.start(self.next_id, suffix.clone(), hops, advert.cost)
+        } else {
+            Announcement::Active { suffix: suffix.clone(), hops, cost: advert.cost }
+        };
+        self.write(&announcement, out);
         self.said.insert(suffix, Said { id: self.next_id, advert });
         self.next_id += 1;
     }
 
     fn end(&mut self, suffix: Path, out: &mut Encoder) {
         let Some(said) = self.said.remove(&suffix) else { return };
+        self.latest.end(said.id);
         let target = match self.dialect.replace {
             Replace::Restart => Target::Id(said.id),
             Replace::Retract | Replace::Again => Target::Path(suffix),

@@ -1,0 +1,156 @@
+//! The book of one announce stream of the peer: what it has told, and what of that the origin knows.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use tracing::debug;
+
+use super::{follow::lock, likeness::Told, malformed};
+use crate::{
+    model::origin::Publisher,
+    session::{Outcome, Shared, Violation, typed},
+    types::{Cost, HopId, Hops, Path},
+    wire::{
+        dialect::{HopForm, Replace},
+        lite::announce::{Announcement, Target},
+    },
+};
+
+/// The most bytes of an initial set: some thousands of names, which only other nodes have.
+const MAX_INIT: usize = 256 << 10;
+
+/// The book of one announce stream: what the peer has told.
+pub(super) struct Incoming<'a> {
+    session: &'a Shared,
+    prefix: Path,
+    publisher: Arc<Mutex<Option<Publisher>>>,
+    /// Announced paths.
+    live: HashSet<Path>,
+    /// The same by id, where there are ids.
+    told: Told,
+    /// The peer, which receivers append to its chains.
+    peer: HopId,
+}
+
+impl<'a> Incoming<'a> {
+    pub(super) fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
+        Self { session, prefix, publisher, live: HashSet::new(), told: Told::default(), peer: HopId::NONE }
+    }
+
+    /// Takes in what comes until the stream ends.
+    pub(super) async fn run(&mut self, session: &Shared, mut reader: typed::Reader) -> Outcome {
+        if let Some(codec) = &session.dialect.announce_init {
+            match reader.message(codec, MAX_INIT).await {
+                Ok(init) => {
+                    init.iter().try_for_each(|suffix| self.on_active(suffix, Hops::default(), Cost::UNKNOWN))?
+                }
+                Err(error) => return malformed(error).map_or(Ok(()), Err),
+            }
+        }
+        if let Some(codec) = &session.dialect.announce_ok {
+            match reader.message(codec, typed::MAX_MESSAGE).await {
+                Ok(ok) => self.peer = ok.hop,
+                Err(error) => return malformed(error).map_or(Ok(()), Err),
+            }
+        }
+        loop {
+            match reader.message(&session.dialect.announcement, typed::MAX_MESSAGE).await {
+                Ok(announcement) => self.on_announcement(announcement)?,
+                Err(error) => return malformed(error).map_or(Ok(()), Err),
+            }
+        }
+    }
+
+    fn on_announcement(&mut self, announcement: Announcement) -> Outcome {
+        match self.told.plain(announcement)? {
+            Announcement::Active { suffix, hops, cost } => self.on_active(suffix, hops, cost)?,
+            Announcement::Restarted { id, hops, cost } => {
+                let suffix = self.told.restart(id, hops.clone())?;
+                self.announce(&suffix, hops, cost);
+            }
+            Announcement::Ended(Target::Id(id)) => {
+                let suffix = self.told.end(id)?;
+                self.on_ended(&suffix);
+            }
+            Announcement::Ended(Target::Path(suffix)) => self.on_ended(&suffix),
+            Announcement::Unknown(kind) => debug!(kind, "unknown announcement skipped"),
+            // Worked out above.
+            Announcement::ActiveLike { .. } | Announcement::RestartedLike { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn on_active(&mut self, suffix: Path, hops: Hops, cost: Cost) -> Outcome {
+        let dialect = self.session.dialect;
+        // moq-lite "Announcement life cycle": only moq-lite-05 announces a live path again. One that is not taken up still
+        // occupies its path and id.
+        if !self.live.insert(suffix.clone()) && dialect.replace != Replace::Again {
+            return Err(Violation::AnnouncedTwice(suffix));
+        }
+        if dialect.replace == Replace::Restart {
+            self.told.start(suffix.clone(), hops.clone());
+        }
+        self.announce(&suffix, hops, cost);
+        Ok(())
+    }
+
+    fn on_ended(&mut self, suffix: &Path) {
+        if self.live.remove(suffix) {
+            self.unannounce(suffix);
+        }
+    }
+
+    fn announce(&self, suffix: &Path, hops: Hops, cost: Cost) {
+        let Ok(path) = self.prefix.join(suffix) else { return };
+        let mut guard = lock(&self.publisher);
+        let Some(publisher) = guard.as_mut() else { return };
+        let link = self.session.peer.cost.unwrap_or(1);
+        let cost = if self.session.dialect.costs { cost.behind(link) } else { cost };
+        let session = self.session.view.session();
+        match self.chain(hops) {
+            Some(hops) => {
+                if let Err(reason) = publisher.announce(&path, hops, cost) {
+                    debug!(%session, ?path, %reason, "announcement not taken up");
+                }
+            }
+            None => {
+                publisher.unannounce(&path);
+                debug!(%session, ?path, "announcement not taken up: its chain is too long or names the peer twice");
+            }
+        }
+    }
+
+    fn unannounce(&self, suffix: &Path) {
+        let Ok(path) = self.prefix.join(suffix) else { return };
+        if let Some(publisher) = lock(&self.publisher).as_mut() {
+            publisher.unannounce(&path);
+        }
+    }
+
+    /// The full chain with the peer at its end (moq-lite, "hops, identity and loops").
+    fn chain(&self, mut hops: Hops) -> Option<Hops> {
+        if self.session.dialect.hops == HopForm::ReceiverAppends {
+            if hops.contains(self.peer) {
+                return None;
+            }
+            hops.push(self.peer).ok()?;
+        }
+        if hops.is_empty() {
+            hops.push(HopId::NONE).ok()?;
+        }
+        // Without a name of its own, a publisher that reconnects must look like a new one.
+        if hops.publisher().is_none() {
+            hops.push_front(self.session.stamp).ok()?;
+        }
+        Some(hops)
+    }
+
+    /// The stream is over: so are its announcements.
+    pub(super) fn clear(&mut self) {
+        for suffix in std::mem::take(&mut self.live) {
+            self.unannounce(&suffix);
+        }
+    }
+}
