@@ -33,7 +33,9 @@
 //! # Where to look
 //!
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
-//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`.
+//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`. Which dialect a
+//! client gets is settled by `wire/dialect.rs` and `session/handshake.rs`; what a door does before that, in
+//! `transport/incoming.rs` and, for a WebSocket, `web/upgrade.rs`.
 
 // Nothing that somebody sends may end the process; tests may be blunter.
 #![cfg_attr(not(test), warn(clippy::panic, clippy::todo, clippy::unimplemented, clippy::unwrap_used))]

@@ -7,7 +7,7 @@ use std::{fs, time::Duration};
 use common::{End, Socket, Subscription, TestRelay, VIDEO, World, dialect, every_dialect, latest, settle};
 use moq_relay::{
     model::cache::Limits,
-    types::{Preferences, code},
+    types::{FrameRange, Preferences, code},
 };
 use quinn::{TransportConfig, VarInt};
 use tokio::{task::JoinSet, time::sleep};
@@ -113,6 +113,39 @@ async fn a_viewer_that_reads_again_within_its_max_age_has_missed_nothing() {
         assert_eq!(got, [0, 1, 2, 3]);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_group_that_waits_for_a_stream_expires_like_any_other() {
+    let relay = TestRelay::start().await;
+    let publisher = relay.publisher(Socket::Raw, dialect("05"), &["room/a"]).await;
+    let mut limits = TransportConfig::default();
+    limits.max_concurrent_uni_streams(VarInt::from_u32(1));
+    let viewer = relay.peer_within(Socket::Raw, dialect("05"), limits).await;
+    viewer.announced("").await.next().await;
+    viewer.heard_setup().await;
+    let age = Preferences { max_age: Some(Duration::from_secs(1)), ..latest() };
+    let mut subscription = viewer.subscribe("room/a", VIDEO, age).await;
+    let mut feed = publisher.feed().await;
+    let mut held = feed.group(0).await;
+    held.frame(0, b"live").await;
+    let mut group = subscription.group().await;
+    assert_eq!(&group.frame().await.unwrap().payload[..], b"live");
+
+    // The only stream is taken while these arrive, a second of media apart.
+    for sequence in 1..4 {
+        let mut group = feed.group(sequence).await;
+        group.frame(sequence * common::INFO.timescale, &[sequence as u8]).await;
+        group.finish();
+        // The relay has it once it has it from the cache.
+        let fetched = viewer.fetch("room/a", VIDEO, sequence, FrameRange::default());
+        assert_eq!(fetched.await.group.payloads().await.1, End::Fin);
+    }
+    held.finish();
+    assert_eq!(group.frame().await, Err(End::Fin));
+    for sequence in [2, 3] {
+        assert_eq!(next(&mut subscription).await, (sequence, vec![sequence as u8], End::Fin), "1 is too old by now");
+    }
 }
 
 async fn next(subscription: &mut Subscription) -> (u64, Vec<u8>, End) {

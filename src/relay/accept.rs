@@ -85,6 +85,14 @@ impl Clients {
             Self::Others(knocks) => knocks.recv().await,
         }
     }
+
+    /// Turns away whoever comes from here on.
+    fn close(self) {
+        match self {
+            Self::Quic(listener) => listener.refuse(),
+            Self::Others(knocks) => drop(knocks),
+        }
+    }
 }
 
 /// Serves every client that comes; after `shutdown` those that are there, until they are gone.
@@ -102,6 +110,7 @@ pub(super) async fn serve(shared: Arc<Shared>, mut from: Clients, shutdown: watc
             () = &mut stop => break,
         }
     }
+    from.close();
     debug!(sessions = clients.len(), "leaving");
     while let Some(done) = clients.join_next().await {
         report(done);
@@ -131,7 +140,8 @@ pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sende
     let _file = Removed(listener.local_addr()?);
     loop {
         let (stream, _) = socket::accept("Unix", || listener.accept()).await;
-        let credentials = stream.peer_cred()?;
+        // Gone already.
+        let Ok(credentials) = stream.peer_cred() else { continue };
         let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
         if !allow.admits(uid, gid, pid.and_then(|pid| u32::try_from(pid).ok())) {
             debug!(uid, gid, pid, "refused on the Unix socket: not on the list");

@@ -219,14 +219,14 @@ impl Serving {
         for active in &mut self.active {
             match log.group(active.ordinal) {
                 // moq-lite "Expiry": only a group that is stalled, and never the newest.
-                Some(group) if active.blocked && stale(group) => active.abandon(code::OLD),
+                Some(group) if active.is_stalled() && stale(group) => active.abandon(code::OLD),
                 Some(group) => active.take(group, &mut self.headers),
                 None if active.end.is_none() => active.abandon(code::EVICTED),
                 None => {}
             }
         }
         let mut first = None;
-        if self.opening.is_none() {
+        if self.active.iter().all(|active| active.stream.is_some() || active.is_cut()) {
             let held =
                 if std::mem::take(&mut joined.reconsider) { std::mem::take(&mut joined.held) } else { Vec::new() };
             let held = held.into_iter().filter_map(|ordinal| Some((ordinal, log.group(ordinal)?)));
@@ -258,7 +258,7 @@ impl Serving {
             return Some(Event::Started(first));
         }
         match log.closed() {
-            Some(closed) if self.active.is_empty() && self.opening.is_none() => Some(match closed {
+            Some(closed) if self.active.is_empty() => Some(match closed {
                 Closed::Ended => Event::Ended(log.end().unwrap_or(0)),
                 Closed::Failed(code) => Event::Failed(code),
             }),
@@ -291,8 +291,15 @@ impl Serving {
         }
         let mut at = 0;
         while let Some(active) = self.active.get_mut(at) {
+            if active.stream.is_none() && active.is_cut() {
+                // The peer has heard nothing of it; the place in the queue is for the next.
+                let ended = self.active.remove(at);
+                self.spare.push(ended.into_buffer());
+                again.0 = true;
+                continue;
+            }
             let refused = active.blocked || (active.stream.is_none() && self.opening.is_some());
-            if refused && !made && !matches!(active.end, Some(State::Aborted(_))) {
+            if refused && !made && !active.is_cut() {
                 at += 1;
                 continue;
             }
@@ -390,6 +397,16 @@ impl Active {
         }
     }
 
+    /// It waits for the peer.
+    const fn is_stalled(&self) -> bool {
+        self.blocked || self.stream.is_none()
+    }
+
+    /// It ends before it is whole.
+    const fn is_cut(&self) -> bool {
+        matches!(self.end, Some(State::Aborted(_)))
+    }
+
     fn abandon(&mut self, code: u32) {
         self.pending.clear();
         self.end = Some(State::Aborted(code));
@@ -397,9 +414,10 @@ impl Active {
 
     /// Ready when nothing is pending any more; the stream is ended then, if it is to end.
     fn flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let cut = self.is_cut();
         let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
         // A group that was cut short is reset at once; what the peer has not taken would only delay the news.
-        if !matches!(self.end, Some(State::Aborted(_))) && !self.pending.is_empty() {
+        if !cut && !self.pending.is_empty() {
             match stream.poll_write(cx, &mut self.pending) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Pending => {

@@ -39,6 +39,11 @@ impl Listener {
         self.0.accept().await.map(|incoming| Incoming::Quic(Box::new(incoming)))
     }
 
+    /// Lets nobody else in.
+    pub fn refuse(&self) {
+        self.0.set_server_config(None);
+    }
+
     /// Ends every connection with an application code.
     pub fn close(&self, code: u32, reason: &str) {
         self.0.close(code.into(), reason.as_bytes());
