@@ -57,6 +57,7 @@ pub struct TestRelay {
 
 /// How a client on real sockets comes in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::enum_variant_names, reason = "a WebSocket is called that")]
 pub enum Socket {
     Raw,
     Web,
