@@ -63,7 +63,7 @@ struct Shared {
 /// How often the cache looks for groups that have outlived their time.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How long peers may take to hear that the relay has closed their sessions.
+/// How long sessions may outlast their time to leave: a little more than each of them gives its peer to read the close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Sessions that may begin by another door than QUIC and were not looked at yet.

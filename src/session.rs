@@ -233,7 +233,15 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
-        tokio::pin!(goodbye);
+        let datagrams = async {
+            if !shared.dialect.datagrams {
+                return std::future::pending().await;
+            }
+            while let Ok(datagram) = shared.conn.read_datagram().await {
+                ingest::datagram(&shared, &datagram);
+            }
+        };
+        tokio::pin!(goodbye, datagrams);
         // Dropped last to first: routes are withdrawn before the tasks that feed their tracks end, so that a standby
         // can take over.
         let mut tasks = JoinSet::<Outcome>::new();
@@ -249,10 +257,7 @@ impl Driver {
                     Ok(recv) => { tasks.spawn(ingest::stream(shared.clone(), recv)); }
                     Err(_) => break,
                 },
-                datagram = shared.conn.read_datagram(), if shared.dialect.datagrams => match datagram {
-                    Ok(datagram) => ingest::datagram(&shared, &datagram),
-                    Err(_) => break,
-                },
+                () = &mut datagrams => break,
                 () = &mut goodbye => {
                     shared.conn.close(close::NONE, "");
                     break;

@@ -40,7 +40,7 @@ pub enum Connection {
 
 /// What is known of the way to the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Path {
+pub struct Link {
     /// Bits per second that can be sent.
     pub bitrate: Option<u64>,
     /// Round-trip time, smoothed.
@@ -193,11 +193,11 @@ impl Connection {
     }
 
     /// What is known of the way to the peer now.
-    pub fn path(&self) -> Path {
+    pub fn link(&self) -> Link {
         match self {
-            Self::Quic(c) => c.path(),
-            Self::Stream(c) => c.path(),
-            Self::Memory(_) => Path { bitrate: None, rtt: Some(Duration::ZERO) },
+            Self::Quic(c) => c.link(),
+            Self::Stream(c) => c.link(),
+            Self::Memory(_) => Link { bitrate: None, rtt: Some(Duration::ZERO) },
         }
     }
 
@@ -234,10 +234,13 @@ impl Connection {
         }
     }
 
-    /// Raises the receive window and the send window, in bytes, once the peer is trusted with them.
+    /// Raises the receive window and the send window, in bytes, once the peer is trusted with them. Where windows are fixed
+    /// or there are none, the limit of what a stranger may send is lifted.
     pub fn set_windows(&self, receive: u32, send: u64) {
-        if let Self::Quic(c) = self {
-            c.set_windows(receive, send);
+        match self {
+            Self::Quic(c) => c.set_windows(receive, send),
+            Self::Stream(c) => c.trust(),
+            Self::Memory(_) => {}
         }
     }
 }

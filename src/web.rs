@@ -18,6 +18,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
+    middleware,
     routing::get,
 };
 use tower_http::cors::{Any, CorsLayer};
@@ -25,6 +26,8 @@ use tower_http::cors::{Any, CorsLayer};
 pub use config::Config;
 pub use server::serve;
 pub use upgrade::Door;
+
+use problem::Problem;
 
 use crate::{auth::Auth, model::origin::Origin, transport::tls::Identity};
 
@@ -54,7 +57,8 @@ pub fn router(state: State) -> Router {
         .route("/fetch/", get(fetch::page))
         .route("/fetch/{*track}", get(fetch::page))
         .route("/health", get(health::page))
-        .fallback(upgrade::page)
+        .fallback(async || Problem::NotFound("no such page"))
+        .layer(middleware::from_fn_with_state(state.clone(), upgrade::intercept))
         .layer(cors)
         .with_state(state)
 }

@@ -4,8 +4,10 @@ use std::{collections::HashMap, ffi::OsString, fs, path::Path, time::Duration};
 
 use moq_relay::{
     config::{Config, Error, Loaded, Request, load, log::Level, read},
+    transport::config::{Allow, Unix},
     types::{Address, Scope},
-    web::config::Listen,
+    web::config::{Https, Listen},
+    wire::{Dialect, Offer},
 };
 
 /// A folder for one configuration file, and the variables of one start.
@@ -86,6 +88,11 @@ fn addresses(list: &[&str]) -> Vec<Address> {
     list.iter().map(|text| Address::parse(text).unwrap()).collect()
 }
 
+/// The names of the dialects on offer.
+fn spoken(offer: &Offer) -> Vec<&'static str> {
+    offer.dialects().map(|dialect| dialect.name).collect()
+}
+
 /// A setting, a value other than its default as text, and whether it arrived.
 type Row = (&'static str, &'static str, fn(&Config) -> bool);
 
@@ -95,11 +102,25 @@ const ROWS: &[Row] = &[
     ("server.tls.cert", "a,b", |c| c.transport.server.tls.cert == [Path::new("a"), Path::new("b")]),
     ("server.tls.key", "a", |c| c.transport.server.tls.key == [Path::new("a")]),
     ("server.tls.generate", "a.example, localhost", |c| c.transport.server.tls.generate == ["a.example", "localhost"]),
+    ("server.version", "moq-lite-07-wip, moq-lite-02", |c| {
+        spoken(&c.session.server) == ["moq-lite-07-wip", "moq-lite-02"]
+    }),
+    ("server.tcp.listen", "127.0.0.1:1,[::1]:2", |c| c.transport.server.tcp == addresses(&["127.0.0.1:1", "[::1]:2"])),
+    ("server.unix.listen", "/run/moq", |c| c.transport.server.unix.listen.as_deref() == Some(Path::new("/run/moq"))),
+    ("server.unix.allow.uid", "0,10001", |c| c.transport.server.unix.allow.uid == [0, 10001]),
+    ("server.unix.allow.gid", "100", |c| c.transport.server.unix.allow.gid == [100]),
+    ("server.unix.allow.pid", "1, 2,", |c| c.transport.server.unix.allow.pid == [1, 2]),
+    ("server.drain", "1m 30s", |c| c.session.drain == Duration::from_secs(90)),
     ("client.bind", "127.0.0.1:5", |c| c.transport.client.bind.port() == 5),
     ("client.tls.root", "a", |c| c.transport.client.tls.root == [Path::new("a")]),
     ("client.tls.disable_verify", "true", |c| c.transport.client.tls.disable_verify),
+    ("client.version", "moq-lite-06", |c| spoken(&c.session.client) == ["moq-lite-06"]),
     ("web.http.listen", "", |c| c.web.http.listen == Listen::Off),
     ("web.http.listen", "[::]:80", |c| c.web.http.listen == Listen::At(Address::parse("[::]:80").unwrap())),
+    ("web.https.listen", "localhost:443", |c| c.web.https.listen == Some(Address::parse("localhost:443").unwrap())),
+    ("web.https.cert", "a,b", |c| c.web.https.cert == [Path::new("a"), Path::new("b")]),
+    ("web.https.key", "a", |c| c.web.https.key == [Path::new("a")]),
+    ("web.ws", "off", |c| !c.web.ws),
     ("auth.public", "anon", |c| c.auth.public == scope(&["anon"])),
     ("auth.public", "", |c| c.auth.public == Scope::everything()),
     ("auth.public", "**", |c| c.auth.public == Scope::everything()),
@@ -133,10 +154,23 @@ fn every_setting_has_a_key_in_the_file() {
     assert_eq!(transport.server.tls.cert, [Path::new("a.pem"), Path::new("b.pem")]);
     assert_eq!(transport.server.tls.key, [Path::new("a.key"), Path::new("b.key")]);
     assert_eq!(transport.server.tls.generate, ["localhost"]);
+    assert_eq!(transport.server.tcp, addresses(&["127.0.0.1:4445"]));
+    assert_eq!(transport.server.unix.listen.as_deref(), Some(Path::new("moq.sock")));
+    let allow = Allow { uid: vec![0, 10001], gid: vec![100], pid: vec![1] };
+    assert_eq!(transport.server.unix.allow, allow);
+    assert_eq!(spoken(&config.session.server), ["moq-lite-06", "moq-lite-04"], "in the relay's order");
+    assert_eq!(spoken(&config.session.client), ["moq-lite-05"]);
+    assert_eq!(config.session.drain, Duration::from_secs(2));
     assert_eq!(transport.client.bind, "127.0.0.1:0".parse().unwrap());
     assert_eq!(transport.client.tls.root, [Path::new("root.pem")]);
     assert!(transport.client.tls.disable_verify);
     assert_eq!(config.web.http.listen, Listen::At(Address::parse("127.0.0.1:8080").unwrap()));
+    assert_eq!(config.web.https.listen, Some(Address::parse("127.0.0.1:8443").unwrap()));
+    assert_eq!(
+        (&config.web.https.cert[..], &config.web.https.key[..]),
+        (&["web.pem".into()][..], &["web.key".into()][..])
+    );
+    assert!(!config.web.ws);
     assert_eq!(config.auth.public, scope(&["anon", "demo"]));
     assert_eq!((config.model.capacity, config.model.groups), (64 << 20, Some(8)));
     assert_eq!(config.model.duration, Duration::from_secs(90));
@@ -148,6 +182,11 @@ fn an_empty_file_is_all_defaults() {
     let config = World::with_file("").config(&["FILE"]);
     assert_eq!(config.transport.server.listen, addresses(&["[::]:443"]));
     assert_eq!(config.web.http.listen, Listen::BesideServer);
+    assert_eq!(config.web.https, Https::default());
+    assert!(config.web.ws);
+    assert!(config.transport.server.tcp.is_empty() && config.transport.server.unix == Unix::default());
+    assert_eq!((&config.session.server, &config.session.client), (&Offer::default(), &Offer::default()));
+    assert_eq!(config.session.drain, Duration::from_secs(10));
     assert_eq!(config.auth.public, Scope::none());
     assert_eq!((config.model.duration, config.model.groups), (Duration::from_secs(30), None));
     assert!(config.model.capacity > 0 && config.model.capacity <= 8 << 30);
@@ -239,6 +278,44 @@ fn files_of_other_releases_load() {
     assert_eq!(config.transport.server.listen, addresses(&["[::]:443"]));
     assert_eq!(config.auth.public, scope(&["anon"]));
     assert!(config.transport.client.tls.disable_verify);
+}
+
+#[test]
+fn older_names_of_settings_about_doors_load_with_a_note() {
+    for (old, value, new) in [
+        ("server.tcp.bind", "'localhost:1'", "server.tcp.listen"),
+        ("listen.tcp.bind", "['localhost:1']", "server.tcp.listen"),
+        ("server.unix.bind", "'moq.sock'", "server.unix.listen"),
+        ("listen.unix.bind", "'moq.sock'", "server.unix.listen"),
+        ("listen.unix.allow.uid", "7", "server.unix.allow.uid"),
+        ("listen.unix.allow.gid", "[7]", "server.unix.allow.gid"),
+        ("listen.unix.allow.pid", "'7'", "server.unix.allow.pid"),
+        ("listen.version", "'moq-lite-05'", "server.version"),
+        ("connect.version", "['moq-lite-05']", "client.version"),
+        ("drain_timeout", "'5s'", "server.drain"),
+    ] {
+        let loaded = World::with_file(&format!("{old} = {value}")).read(&["FILE"]).unwrap();
+        assert_eq!(loaded.config, World::with_file(&format!("{new} = {value}")).config(&["FILE"]), "{old}");
+        assert_ne!(loaded.config, World::with_file("").config(&["FILE"]), "{old}");
+        let [note] = &loaded.notes[..] else { panic!("{:?}", loaded.notes) };
+        assert!(note.ends_with(&format!("relay.toml:1: {old} is now called {new}")), "{note}");
+    }
+    let world = World::with_file("").variable("MOQ_DRAIN_TIMEOUT", "5s");
+    assert_eq!(world.config(&["FILE"]).session.drain, Duration::from_secs(5));
+    assert_eq!(world.config(&["FILE", "--drain-timeout", "6s"]).session.drain, Duration::from_secs(6));
+}
+
+#[test]
+fn ids_are_numbers_or_texts_alone_or_in_lists() {
+    for (text, expected) in
+        [("1000", &[1000][..]), ("'1000'", &[1000]), ("[0, '10001']", &[0, 10001]), ("4294967295", &[u32::MAX])]
+    {
+        for key in ["uid", "gid", "pid"] {
+            let config = World::with_file(&format!("[server.unix.allow]\n{key} = {text}")).config(&["FILE"]);
+            let Allow { uid, gid, pid } = config.transport.server.unix.allow;
+            assert_eq!([uid, gid, pid].concat(), expected, "{key} = {text}");
+        }
+    }
 }
 
 #[test]
@@ -358,6 +435,21 @@ fn values_of_the_wrong_kind_are_named_with_key_and_line() {
         ),
         ("[cache]\ncapacity = 1.5", "relay.toml:2: cache.capacity = 1.5: expected a size, got a fraction"),
         ("[log]\nlevel = 'loud'", "relay.toml:2: log.level = 'loud': expected off, error, warn, info, debug or trace"),
+        ("[server.unix]\nallow.uid = -1", "relay.toml:2: server.unix.allow.uid = -1: not an id"),
+        ("[server.unix]\nallow.gid = 'root'", "relay.toml:2: server.unix.allow.gid = 'root': \"root\" is not an id"),
+        (
+            "[server.unix]\nallow.pid = [true]",
+            "relay.toml:2: server.unix.allow.pid = [true]: expected a number, got true or false",
+        ),
+        (
+            "[server]\ntcp.listen = '4443'",
+            "relay.toml:2: server.tcp.listen = '4443': expected an address with a port, such as \"[::]:443\" or \
+             \"localhost:4443\"",
+        ),
+        ("[server]\nunix.listen = ['a']", "relay.toml:2: server.unix.listen = ['a']: expected text, got a list"),
+        ("[server]\ndrain = 10", "relay.toml:2: server.drain = 10: expected text, got a number"),
+        ("[web]\nws = 'off'", "relay.toml:2: web.ws = 'off': expected true or false, got text"),
+        ("[web]\nhttps.key = ['']", "relay.toml:2: web.https.key = ['']: a path must not be empty"),
         (
             "[auth]\npublic = 'a/*'",
             "relay.toml:2: auth.public = 'a/*': the only wildcard understood is ** at the end, as in \"anon/**\"",
@@ -368,6 +460,32 @@ fn values_of_the_wrong_kind_are_named_with_key_and_line() {
     }
     let long = format!("[log]\nlevel = '{}'", "é".repeat(200));
     assert!(file_error(&long).len() < 300);
+}
+
+#[test]
+fn a_dialect_that_is_not_spoken_is_named_with_those_that_are() {
+    let known = Dialect::every().map(|dialect| dialect.name).collect::<Vec<_>>().join(", ");
+    assert!(known.starts_with("moq-lite-07-wip, moq-lite-06, ") && known.ends_with(", moq-lite-01"));
+    for key in ["server.version", "client.version"] {
+        for (value, name) in [
+            ("'moq-lite-9'", "moq-lite-9"),
+            ("['moq-lite-05', 'moq-lite-06-wip']", "moq-lite-06-wip"),
+            ("'moql'", "moql"),
+            ("''", ""),
+        ] {
+            assert_eq!(
+                file_error(&format!("\n{key} = {value}")),
+                format!("relay.toml:2: {key} = {value}: {name:?} is not spoken here; there are {known}")
+            );
+        }
+        let none = format!("relay.toml:1: {key} = []: expected at least one of {known}");
+        assert_eq!(file_error(&format!("{key} = []")), none);
+    }
+    let error = World::with_file("").error(&["FILE", "--client-version", "moq-lite-05,moqt-18"]);
+    assert!(
+        error.starts_with("--client-version: client.version = \"moq-lite-05,moqt-18\": \"moqt-18\" is not"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -445,6 +563,27 @@ fn certificates_and_keys_come_in_pairs() {
     assert!(error.starts_with("relay.toml:4: server.tls.cert = \"b\": each certificate needs its key"), "{error}");
     assert!(error.ends_with("2 in server.tls.cert and 1 in server.tls.key"), "{error}");
     assert!(file_error("[auth]\npublic = ''").starts_with("no certificate configured: set server.tls.cert"));
+}
+
+#[test]
+fn certificates_of_https_come_in_pairs_and_with_an_address() {
+    let error = |text: &str| {
+        file_error(&format!(
+            "auth.public = ''\nserver.tls.generate = 'localhost'\n[web.https]\nlisten = '[::]:1'\n{text}"
+        ))
+    };
+    assert_eq!(
+        error("cert = ['a', 'b']\nkey = 'c'"),
+        "relay.toml:5: web.https.cert = \"b\": each certificate needs its key, but there are 2 in web.https.cert and 1 in \
+         web.https.key"
+    );
+    let unpaired = "each certificate needs its key, but there are";
+    let only_key = error("key = 'c'");
+    assert!(only_key.starts_with(&format!("relay.toml:5: web.https.key = \"c\": {unpaired} 0 in")), "{only_key}");
+    let missing = error("cert = '/nowhere/a'\nkey = '/nowhere/b'");
+    assert!(missing.starts_with("relay.toml:5: web.https.cert = \"/nowhere/a\": No such file"), "{missing}");
+    let nowhere = "auth.public = ''\nserver.tls.generate = 'localhost'\nweb.https.cert = 'a'\nweb.https.key = 'b'";
+    assert_eq!(file_error(nowhere), "web.https.cert is set, but not web.https.listen (--web-https-listen)");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn dialects_can_do_what_was_published() {
     use Replace::{Again, Restart, Retract};
     let (yes, no) = (true, false);
     // In-band SETUP and ANNOUNCE_INIT went together. SETUP, ANNOUNCE_OK, TRACK, FETCH, datagrams, START/END and UPDATE came
-    // together. Then PROBE, GOAWAY, costs, timestamps, frame starts, counted streams.
+    // together. Then PROBE, GOAWAY, costs, timestamps, frame starts, likeness.
     let table = [
         ("moq-lite-07-wip", [no; 2], [yes; 7], [yes, yes, yes, yes, yes, yes], ReceiverAppends, Restart, LeadingOnes),
         ("moq-lite-06", [no; 2], [yes; 7], [yes, yes, yes, yes, yes, no], ReceiverAppends, Restart, Quic),
@@ -48,7 +48,7 @@ fn dialects_can_do_what_was_published() {
         let since_05 = [setup, ok, track, d.fetch.is_some(), d.datagrams, d.implicit_accept, d.send_updates];
         let Framing { timestamps, frame_start, integers } = d.framing;
         let (probe, goaway) = (d.probe.is_some(), d.goaway.is_some());
-        let one_by_one = [probe, goaway, d.costs, timestamps, frame_start, d.counts_streams];
+        let one_by_one = [probe, goaway, d.costs, timestamps, frame_start, d.likeness];
         (d.name, until_02, since_05, one_by_one, d.hops, d.replace, integers)
     });
     assert_eq!(can.collect::<Vec<_>>(), table);

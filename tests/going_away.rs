@@ -75,6 +75,20 @@ async fn a_publisher_that_leaves_is_the_last_choice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_without_a_name_is_better_than_one_that_leaves() {
+    let world = World::new();
+    let main = world.publisher(dialect("06"), &["room/a"]).await;
+    let standby = world.publisher(dialect("02"), &["room/a"]).await;
+    settle().await;
+    goaway(&main, "").await;
+    settle().await;
+    let viewer = world.peer(dialect("05"));
+    let _watching = viewer.subscribe("room/a", VIDEO, latest()).await;
+    standby.feed().await;
+    assert_eq!(main.subscribes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_new_is_asked_of_a_publisher_that_leaves() {
     every_dialect(async |dialect| {
         if dialect.goaway.is_none() {

@@ -148,6 +148,47 @@ async fn a_group_that_waits_for_a_stream_expires_like_any_other() {
     }
 }
 
+#[tokio::test]
+async fn a_group_cut_while_it_waits_for_a_stream_holds_up_no_other() {
+    let relay = TestRelay::start().await;
+    let publisher = relay.publisher(Socket::Raw, dialect("05"), &["room/a"]).await;
+    let mut limits = TransportConfig::default();
+    limits.max_concurrent_uni_streams(VarInt::from_u32(1));
+    let viewer = relay.peer_within(Socket::Raw, dialect("05"), limits).await;
+    viewer.announced("").await.next().await;
+    viewer.heard_setup().await;
+    let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+    let mut feed = publisher.feed().await;
+    for round in 0..8 {
+        let sequence = 3 * round;
+        let mut held = feed.group(sequence).await;
+        held.frame(0, b"live").await;
+        let mut group = subscription.group().await;
+        assert_eq!((group.sequence(), &group.frame().await.unwrap().payload[..]), (sequence, &b"live"[..]));
+        // It waits for the only stream, empty, and is taken back; then the stream is free again.
+        let waiting = feed.group(sequence + 1).await;
+        sleep(Duration::from_millis(20)).await;
+        waiting.reset(7);
+        if round % 2 == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        held.finish();
+        assert_eq!(group.frame().await, Err(End::Fin));
+        sleep(Duration::from_millis(20)).await;
+        feed.whole_group(sequence + 2, &[b"next"]).await;
+        loop {
+            let mut group = subscription.group().await;
+            match group.payloads().await {
+                (payloads, End::Fin) => {
+                    assert_eq!((group.sequence(), payloads), (sequence + 2, vec!["next".into()]));
+                    break;
+                }
+                (_, end) => assert_eq!((group.sequence(), end), (sequence + 1, End::Reset(7))),
+            }
+        }
+    }
+}
+
 async fn next(subscription: &mut Subscription) -> (u64, Vec<u8>, End) {
     let mut group = subscription.group().await;
     let (payloads, end) = group.payloads().await;

@@ -11,6 +11,14 @@ pub struct Credentials {
     pub token: Option<Token>,
 }
 
+impl Credentials {
+    /// The token of `jwt=` in a query, else of an `Authorization: Bearer` header. An empty one counts as none.
+    pub fn new(query: &str, bearer: Option<&str>) -> Self {
+        let in_query = query.split('&').find_map(|item| item.strip_prefix("jwt=")).and_then(Token::new);
+        Self { token: in_query.or_else(|| bearer.and_then(Token::new)) }
+    }
+}
+
 /// A secret. It has neither `Debug` nor `Display`, so that it cannot end up in a log or an error by accident.
 #[derive(Clone)]
 pub struct Token(Box<str>);

@@ -1,6 +1,6 @@
 //! A value before it is known what it must be, and what it can be turned into.
 
-use std::{fmt::Display, path::PathBuf};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
 /// What a source gave.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,9 +69,20 @@ impl Value {
             _ => Err(value.mismatch("a number")),
         };
         match self {
+            // An empty list would ask for nothing where somebody meant to ask for something.
+            Self::List(list) if list.is_empty() => Err("expected at least one id".into()),
             Self::List(list) => list.iter().map(id).collect(),
             one => Ok(vec![id(one)?]),
         }
+    }
+
+    /// A time of at most 30 days: far beyond any use, and within what every system's clock can count.
+    pub(super) fn duration(&self) -> Result<Duration, Reason> {
+        const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+        let duration =
+            humantime::parse_duration(self.text()?).map_err(|_| "expected a time such as \"30s\" or \"2m\"")?;
+        if duration > LONGEST { Err("must not be longer than 30 days".into()) } else { Ok(duration) }
     }
 
     /// One path or a list of them.

@@ -1,6 +1,6 @@
 //! Every listener's clients, each to a task of its own on its own worker.
 
-use std::{io, net::UdpSocket, os::unix::net::UnixListener, sync::Arc};
+use std::{io, net::UdpSocket, os::unix::net::UnixListener, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -110,12 +110,20 @@ pub(super) async fn serve(shared: Arc<Shared>, mut from: Clients, shutdown: watc
             () = &mut stop => break,
         }
     }
+    let lingers = matches!(from, Clients::Others(_)) && !clients.is_empty();
     from.close();
     debug!(sessions = clients.len(), "leaving");
     while let Some(done) = clients.join_next().await {
         report(done);
     }
+    if lingers {
+        // Only QUIC tells when the last words are out.
+        tokio::time::sleep(LAST_WORDS).await;
+    }
 }
+
+/// What sockets may take to send what their sessions said last.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 fn report(done: Result<(), tokio::task::JoinError>) {
     match done {
@@ -124,22 +132,27 @@ fn report(done: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Takes TCP connections for QMux.
+/// Takes TCP connections for QMux until the doors are closed.
 pub(super) async fn tcp(listener: net::TcpListener, door: mpsc::Sender<Incoming>) {
     loop {
-        let (stream, remote) = socket::accept("TCP", || listener.accept()).await;
-        if door.send(Incoming::Tcp(stream, remote)).await.is_err() {
-            return;
+        tokio::select! {
+            (stream, remote) = socket::accept("TCP", || listener.accept()) => {
+                let _ = door.send(Incoming::Tcp(stream, remote)).await;
+            }
+            () = door.closed() => return,
         }
     }
 }
 
-/// Takes connections on a Unix socket from those who may, and removes its file in the end.
+/// The same on a Unix socket, from those who may. Its file is removed in the end.
 pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sender<Incoming>) -> Result<()> {
     let listener = net::UnixListener::from_std(listener)?;
     let _file = Removed(listener.local_addr()?);
     loop {
-        let (stream, _) = socket::accept("Unix", || listener.accept()).await;
+        let (stream, _) = tokio::select! {
+            accepted = socket::accept("Unix", || listener.accept()) => accepted,
+            () = door.closed() => return Ok(()),
+        };
         // Gone already.
         let Ok(credentials) = stream.peer_cred() else { continue };
         let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
@@ -147,9 +160,7 @@ pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sende
             debug!(uid, gid, pid, "refused on the Unix socket: not on the list");
             continue;
         }
-        if door.send(Incoming::Unix(stream)).await.is_err() {
-            return Ok(());
-        }
+        let _ = door.send(Incoming::Unix(stream)).await;
     }
 }
 

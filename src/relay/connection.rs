@@ -2,20 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::{Shared, stopped};
 use crate::{
-    auth::{Credentials, Grant, Token},
+    auth::{Credentials, Grant},
     model::origin::{SessionId, View},
     session::{self, Peer, handshake},
-    transport::{Connection, Greeting, Incoming},
+    transport::{Connection, Greeting, Incoming, websocket::Bearer},
     types::Path,
     wire::lite::close,
 };
 
-/// How long a refused peer may take to read why.
+/// How long a peer may take to read why it is refused, or that the relay has closed its session.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The most a publisher may have in flight towards us.
@@ -34,14 +37,13 @@ pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, shutdown: wat
     };
     async {
         let greeted = tokio::select! {
-            greeted = timeout(handshake::DEADLINE, greet(&shared, incoming)) => greeted,
+            greeted = greet(&shared, incoming) => greeted,
             () = stopped(shutdown.clone()) => return,
         };
         match greeted {
-            Ok(Ok(greeted)) => run(&shared, id, greeted, shutdown).await,
+            Ok(greeted) => run(&shared, id, greeted, shutdown).await,
             // A client whose race was won by another door leaves like this.
-            Ok(Err(reason)) => debug!(%reason, "handshake failed"),
-            Err(_) => debug!("handshake timed out"),
+            Err(reason) => debug!(%reason, "handshake failed"),
         }
     }
     .instrument(span)
@@ -54,19 +56,21 @@ struct Greeted {
     peer: Peer,
     /// Path and query, as the URL or SETUP has it.
     target: String,
+    bearer: Option<Bearer>,
 }
 
 /// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
-    let offer = &shared.offer;
-    let Greeting { conn, protocol, url } = incoming.greet(&offer.alpns()).await.map_err(|error| error.to_string())?;
+    let (offer, deadline) = (&shared.offer, Instant::now() + handshake::DEADLINE);
+    let greeting = timeout_at(deadline, incoming.greet(&offer.alpns())).await.map_err(|_| "too slow to connect")?;
+    let Greeting { conn, protocol, url, bearer } = greeting.map_err(|error| error.to_string())?;
     let Some(choice) = offer.select(protocol.as_deref()) else {
         let asked = protocol.as_deref().unwrap_or("none that is offered");
         let reason = format!("no dialect in common: {asked} asked for, {} offered", offer.alpns().join(", "));
         refuse(&conn, close::VERSION_NEGOTIATION_FAILED, &reason).await;
         return Err(reason);
     };
-    let peer = match handshake::accept(&conn, choice, offer, shared.origin.hop()).await {
+    let peer = match handshake::accept(&conn, choice, offer, shared.origin.hop(), deadline).await {
         Ok(peer) => peer,
         Err(violation) => {
             refuse(&conn, violation.code(), &violation.to_string()).await;
@@ -75,14 +79,14 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     };
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
     let target = url.unwrap_or_else(|| peer.setup.path.clone().unwrap_or_default());
-    Ok(Greeted { conn, peer, target })
+    Ok(Greeted { conn, peer, target, bearer })
 }
 
 async fn run(shared: &Shared, id: SessionId, greeted: Greeted, shutdown: watch::Receiver<bool>) {
-    let Greeted { conn, peer, target } = greeted;
+    let Greeted { conn, peer, target, bearer } = greeted;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let dialect = peer.dialect.name;
-    let grant = match authorize(shared, path, query) {
+    let grant = match authorize(shared, path, &Credentials::new(query, bearer.as_ref().map(|token| &*token.0))) {
         Ok(grant) => grant,
         Err(reason) => {
             info!(%reason, dialect, path, "refused");
@@ -115,11 +119,9 @@ async fn run(shared: &Shared, id: SessionId, greeted: Greeted, shutdown: watch::
     }
 }
 
-fn authorize(shared: &Shared, path: &str, query: &str) -> Result<Grant, String> {
+fn authorize(shared: &Shared, path: &str, credentials: &Credentials) -> Result<Grant, String> {
     let path = Path::parse(path).map_err(|error| error.to_string())?;
-    let token = query.split('&').find_map(|item| item.strip_prefix("jwt="));
-    let credentials = Credentials { token: token.and_then(Token::new) };
-    shared.auth.authorize(&credentials, &path).map_err(|refusal| format!("{}: {refusal}", refusal.reason()))
+    shared.auth.authorize(credentials, &path).map_err(|refusal| format!("{}: {refusal}", refusal.reason()))
 }
 
 /// Closes with a reason and keeps the connection until the peer has read it.

@@ -334,6 +334,10 @@ impl Serving {
             let ended = self.active.remove(at);
             self.spare.push(ended.into_buffer());
         }
+        // A place in the queue that nobody holds would be granted to nobody, and not heard of again.
+        if self.active.iter().all(|active| active.stream.is_some()) {
+            self.opening = None;
+        }
         again
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Violation, typed};
 use crate::{
@@ -52,8 +52,15 @@ impl SessionStream {
     }
 }
 
-/// Serves a client's handshake. What the transport has settled is `choice`; SETUP may choose among `offer`.
-pub async fn accept(conn: &Connection, choice: Choice, offer: &Offer, hop: HopId) -> Result<Peer, Violation> {
+/// Serves a client's handshake until `deadline`. What the transport has settled is `choice`; SETUP may choose among
+/// `offer`.
+pub async fn accept(
+    conn: &Connection,
+    choice: Choice,
+    offer: &Offer,
+    hop: HopId,
+    deadline: Instant,
+) -> Result<Peer, Violation> {
     let exchange = async {
         match choice {
             Choice::InBand => in_band(conn, offer).await,
@@ -66,7 +73,7 @@ pub async fn accept(conn: &Connection, choice: Choice, offer: &Offer, hop: HopId
             }
         }
     };
-    timeout(DEADLINE, exchange).await.unwrap_or(Err(Violation::NoSetup))
+    timeout_at(deadline, exchange).await.unwrap_or(Err(Violation::NoSetup))
 }
 
 /// Sends our SETUP and reads the peer's.

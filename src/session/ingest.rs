@@ -57,6 +57,10 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
 /// lost like any other.
 pub(super) fn datagram(session: &Shared, datagram: &Bytes) {
     let Ok((header, at)) = datagram::Header::decode(datagram, session.form()) else { return };
+    // A frame's timestamp is a signed difference of 62 bits.
+    if header.timestamp >= 1 << 61 {
+        return;
+    }
     let Some(feed) = session.feeds().get(&header.subscribe).cloned() else { return };
     let (delta, payload) = (header.timestamp.cast_signed(), datagram.slice(at..));
     let size = payload.len() as u64;

@@ -18,8 +18,14 @@ use crate::{
 
 /// Serves a stream the peer has opened.
 pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: RecvStream) -> Outcome {
-    let _open = Open::new(&session);
+    let open = Open::new(&session);
     let mut reader = typed::Reader::new(recv, session.form());
+    // Doors without a limit of their own have this one.
+    if open.is_one_too_many() {
+        reader.stop(code::INTERNAL);
+        send.reset(code::INTERNAL);
+        return Ok(());
+    }
     let Ok(kind) = reader.varint().await else { return Ok(()) };
     let dialect = session.dialect;
     match kind {
@@ -72,6 +78,12 @@ impl<'a> Open<'a> {
         }
         drop(streams);
         Self(session)
+    }
+}
+
+impl Open<'_> {
+    fn is_one_too_many(&self) -> bool {
+        self.0.bi.lock().unwrap_or_else(PoisonError::into_inner).open > self.0.limits.bi
     }
 }
 

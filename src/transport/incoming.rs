@@ -8,7 +8,10 @@ use tokio::net::{TcpStream, UnixStream};
 use web_transport_quinn::{Request, proto::ConnectResponse};
 use web_transport_trait::Session as _;
 
-use super::{Connection, quic, stream, websocket::WebSocket};
+use super::{
+    Connection, quic, stream,
+    websocket::{self, Bearer, WebSocket},
+};
 
 /// ALPN of WebTransport.
 pub const HTTP3: &str = "h3";
@@ -35,6 +38,8 @@ pub struct Greeting {
     pub protocol: Option<String>,
     /// Path and query of the URL, where the door has one.
     pub url: Option<String>,
+    /// The token of a header, where the door has them.
+    pub bearer: Option<Bearer>,
 }
 
 /// Why there is no connection.
@@ -68,9 +73,9 @@ impl Incoming {
         match self {
             Self::Quic(incoming) => quic(*incoming, protocols).await,
             Self::WebSocket(socket, _) => {
-                let url = Some(socket.url.clone());
-                let (conn, protocol) = socket.accept().await.map_err(refused)?;
-                Ok(Greeting { conn: Connection::Stream(conn), protocol, url })
+                let WebSocket { subprotocol, url, bearer, upgrading } = socket;
+                let (conn, protocol) = websocket::accept(subprotocol, upgrading).await.map_err(refused)?;
+                Ok(Greeting { conn: Connection::Stream(conn), protocol, url: Some(url), bearer })
             }
             Self::Tcp(socket, _) => {
                 socket.set_nodelay(true).map_err(refused)?;
@@ -96,7 +101,7 @@ async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting,
     if alpn.as_deref() == Some(HTTP3) {
         return web_transport(quic, protocols).await;
     }
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None, bearer: None })
 }
 
 async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Greeting, NoConnection> {
@@ -111,13 +116,13 @@ async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Gr
         response = response.with_protocol(protocol);
     }
     let session = request.respond(response).await.map_err(refused)?;
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url) })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url), bearer: None })
 }
 
 fn plain(session: Result<qmux::Session, qmux::Error>) -> Result<Greeting, NoConnection> {
     let session = session.map_err(refused)?;
     let protocol = session.protocol().map(ToOwned::to_owned);
-    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None })
+    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None, bearer: None })
 }
 
 fn refused(error: impl std::fmt::Display) -> NoConnection {

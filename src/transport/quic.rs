@@ -16,7 +16,7 @@ use bytes::Bytes;
 use quinn::VarInt;
 use web_transport_quinn::{self as web, Session, proto};
 
-use super::{Closed, Opening, Path, ReadError, WriteError};
+use super::{Closed, Link, Opening, ReadError, WriteError};
 
 /// Unidirectional stream of WebTransport session 0, the first bidirectional stream.
 const UNI_HEADER: Bytes = Bytes::from_static(&[0x40, 0x54, 0x00]);
@@ -116,11 +116,11 @@ impl Connection {
         Some(self.session.max_datagram_size()).filter(|size| *size > 0)
     }
 
-    pub(super) fn path(&self) -> Path {
+    pub(super) fn link(&self) -> Link {
         let (quic, rtt) = (self.quic(), self.quic().rtt());
         // What the congestion window lets through in one round trip.
         let rate = quic.stats().path.cwnd as f64 * 8.0 / rtt.as_secs_f64();
-        Path { bitrate: (rate.is_finite() && rate >= 1.0).then_some(rate as u64), rtt: Some(rtt) }
+        Link { bitrate: (rate.is_finite() && rate >= 1.0).then_some(rate as u64), rtt: Some(rtt) }
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {

@@ -6,7 +6,10 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -17,15 +20,20 @@ use qmux::Error;
 use tokio::sync::oneshot;
 use web_transport_trait::{Error as _, RecvStream as _, SendStream as _, Session as _, Stats as _};
 
-use super::{Closed, Opening, Path, ReadError, WriteError};
+use super::{Closed, Link, Opening, ReadError, WriteError};
 use crate::types::code;
 
-/// Streams of each kind that a peer may have open. They cost nothing before they are opened.
-const STREAMS: u64 = 1024;
-/// What a peer may have in flight on one stream.
-const STREAM_WINDOW: u64 = 1 << 20;
+/// Bidirectional streams that a peer may have open, as many as on QUIC in the end.
+const BI_STREAMS: u64 = 288;
+/// Unidirectional ones.
+const UNI_STREAMS: u64 = 256;
+/// What a peer may have in flight on one stream. Halved, distant publishers of fat tracks wait for credit; doubled, a
+/// stranger can make the relay hold that much more.
+const STREAM_WINDOW: u64 = 256 << 10;
 /// What it may have in flight in all.
-const WINDOW: u64 = 8 << 20;
+const WINDOW: u64 = 1 << 20;
+/// Between measurements of the round trip. Halved, idle sessions cost twice the packets; doubled, PROBE tells older news.
+const MEASURE: Duration = Duration::from_secs(5);
 /// Silence after which a peer is gone. A WebSocket has its own pings.
 const IDLE: Duration = Duration::from_secs(15);
 /// How long a peer may take to its transport parameters.
@@ -34,8 +42,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How sessions are served, whatever carries them.
 pub(super) fn config() -> qmux::Config {
     let mut config = qmux::Config::default();
-    config.max_streams_bidi = STREAMS;
-    config.max_streams_uni = STREAMS;
+    config.max_streams_bidi = BI_STREAMS;
+    config.max_streams_uni = UNI_STREAMS;
+    config.rtt_interval = MEASURE;
     config.max_data = WINDOW;
     config.max_stream_data_bidi_local = STREAM_WINDOW;
     config.max_stream_data_bidi_remote = STREAM_WINDOW;
@@ -47,7 +56,11 @@ pub(super) fn config() -> qmux::Config {
 
 /// A QMux session.
 #[derive(Clone)]
-pub struct Connection(Arc<qmux::Session>);
+pub struct Connection {
+    session: Arc<qmux::Session>,
+    /// Lifts the limit of what a stranger may send, where the door has one.
+    trust: Option<Arc<AtomicBool>>,
+}
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,19 +71,30 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// A session that is established.
     pub fn new(session: qmux::Session) -> Self {
-        Self(Arc::new(session))
+        Self { session: Arc::new(session), trust: None }
+    }
+
+    /// The same, with the flag that is raised once the peer is trusted.
+    pub(super) fn with_trust(session: qmux::Session, trust: Arc<AtomicBool>) -> Self {
+        Self { session: Arc::new(session), trust: Some(trust) }
+    }
+
+    pub(super) fn trust(&self) {
+        if let Some(trust) = &self.trust {
+            trust.store(true, Relaxed);
+        }
     }
 
     pub(super) async fn accept_bi(&self) -> Result<(super::SendStream, super::RecvStream), Closed> {
-        self.0.accept_bi().await.map(bi).map_err(|error| closed(&error))
+        self.session.accept_bi().await.map(bi).map_err(|error| closed(&error))
     }
 
     pub(super) async fn accept_uni(&self) -> Result<super::RecvStream, Closed> {
-        self.0.accept_uni().await.map(uni).map_err(|error| closed(&error))
+        self.session.accept_uni().await.map(uni).map_err(|error| closed(&error))
     }
 
     pub(super) async fn open_bi(&self) -> Result<(super::SendStream, super::RecvStream), Closed> {
-        self.0.open_bi().await.map(bi).map_err(|error| closed(&error))
+        self.session.open_bi().await.map(bi).map_err(|error| closed(&error))
     }
 
     pub(super) fn poll_open_uni(
@@ -82,39 +106,39 @@ impl Connection {
             let stream = session.open_uni().await.map_err(|error| closed(&error))?;
             Ok(SendStream::new(stream).into())
         };
-        if let Poll::Ready(result) = pin!(open(self.0.clone())).poll(cx) {
+        if let Poll::Ready(result) = pin!(open(self.session.clone())).poll(cx) {
             return Poll::Ready(result);
         }
-        let Opening(future) = opening.insert(Opening(Box::pin(open(self.0.clone()))));
+        let Opening(future) = opening.insert(Opening(Box::pin(open(self.session.clone()))));
         let result = ready!(future.as_mut().poll(cx));
         *opening = None;
         Poll::Ready(result)
     }
 
     pub(super) async fn read_datagram(&self) -> Result<Bytes, Closed> {
-        self.0.recv_datagram().await.map_err(|error| closed(&error))
+        self.session.recv_datagram().await.map_err(|error| closed(&error))
     }
 
     pub(super) fn send_datagram(&self, datagram: Bytes) {
         // What cannot be sent is lost, as datagrams may be.
-        drop(self.0.send_datagram(datagram));
+        drop(self.session.send_datagram(datagram));
     }
 
     pub(super) fn max_datagram_size(&self) -> Option<usize> {
-        Some(self.0.max_datagram_size()).filter(|size| *size > 0)
+        Some(self.session.max_datagram_size()).filter(|size| *size > 0)
     }
 
-    pub(super) fn path(&self) -> Path {
-        let stats = self.0.stats();
-        Path { bitrate: stats.estimated_send_rate(), rtt: stats.rtt() }
+    pub(super) fn link(&self) -> Link {
+        let stats = self.session.stats();
+        Link { bitrate: stats.estimated_send_rate(), rtt: stats.rtt() }
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {
-        self.0.close(code, reason);
+        self.session.close(code, reason);
     }
 
     pub(super) async fn closed(&self) -> Closed {
-        closed(&self.0.closed().await)
+        closed(&self.session.closed().await)
     }
 }
 
@@ -137,7 +161,8 @@ pub struct SendStream {
 enum State {
     /// Nothing is being written.
     Idle(qmux::SendStream),
-    /// The first chunk waits for room.
+    /// The first chunk waits for room. The crate lets eight writes of a session wait, which hold up all others: the
+    /// session's own control streams then wait for the slowest of its groups.
     Writing {
         write: BoxFuture<'static, Written>,
         /// Resets the stream under it.

@@ -1,6 +1,13 @@
 //! WebSocket: which framing and protocol a subprotocol stands for, and from an upgraded HTTP connection to a session.
 
-use std::{fmt, io, time::Duration};
+mod alive;
+mod stranger;
+
+use std::{
+    fmt, io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use qmux::{
@@ -16,9 +23,12 @@ use qmux::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::{alive::Alive, stranger::Stranger};
 use super::stream;
 
-/// Between pings. Halved, idle sessions cost twice the packets; doubled, a dead peer is noticed later.
+/// What is read at a time. Halved, large frames take twice the system calls; doubled, every session holds that much more.
+const READ_BUFFER: usize = 16 << 10;
+/// Between pings. Halved, idle sessions cost more packets; doubled, a dead peer is noticed later.
 const PING: Duration = Duration::from_secs(5);
 /// Silence after which a peer is gone: three pings without an answer.
 const DEAD: Duration = Duration::from_secs(15);
@@ -88,8 +98,19 @@ pub struct WebSocket {
     pub subprotocol: Subprotocol,
     /// Path and query of the request.
     pub url: String,
+    /// The token of the request's header, if it came in one.
+    pub bearer: Option<Bearer>,
     /// Ready once the answer is out.
     pub upgrading: Upgrading,
+}
+
+/// A token. It has no text for logs.
+pub struct Bearer(pub String);
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer")
+    }
 }
 
 impl fmt::Debug for WebSocket {
@@ -98,21 +119,27 @@ impl fmt::Debug for WebSocket {
     }
 }
 
-impl WebSocket {
-    /// Waits for the upgrade and starts the session.
-    pub(super) async fn accept(self) -> io::Result<(stream::Connection, Option<String>)> {
-        let io = self.upgrading.await?;
-        let Subprotocol { version, protocol, .. } = self.subprotocol;
-        let most = if version == Version::WebTransport { MAX_LEGACY_MESSAGE } else { MAX_MESSAGE };
-        let limits = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
-        let session: Session = Upgraded::new(socket)
-            .with_alpn(version.alpn())
-            .with_session_config(stream::config())
-            .with_keep_alive(KeepAlive::new(PING, DEAD))
-            .accept();
-        Ok((stream::Connection::new(session), protocol))
-    }
+/// Waits for the upgrade and starts the session.
+pub(super) async fn accept(
+    subprotocol: Subprotocol,
+    upgrading: Upgrading,
+) -> io::Result<(stream::Connection, Option<String>)> {
+    let io = upgrading.await?;
+    let Subprotocol { version, protocol, .. } = subprotocol;
+    let most = if version == Version::WebTransport { MAX_LEGACY_MESSAGE } else { MAX_MESSAGE };
+    let limits = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    let trust = Arc::<AtomicBool>::default();
+    let io = Stranger::new(io, trust.clone());
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
+    let session: Session = Upgraded::new(Alive::new(socket))
+        .with_alpn(version.alpn())
+        .with_session_config(stream::config())
+        .with_keep_alive(KeepAlive::new(PING, DEAD))
+        .accept();
+    Ok((stream::Connection::with_trust(session, trust), protocol))
 }
 
 #[cfg(test)]

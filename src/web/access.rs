@@ -5,7 +5,7 @@ use tracing::debug;
 
 use super::{State, problem::Problem};
 use crate::{
-    auth::{Credentials, Grant, Token},
+    auth::{Credentials, Grant},
     model::origin::View,
     types::{Path, Scope},
 };
@@ -39,12 +39,11 @@ pub(super) fn parameter<'a>(uri: &'a Uri, key: &str) -> Option<&'a str> {
 
 /// The token of `?jwt=`, else of `Authorization: Bearer`.
 fn credentials(uri: &Uri, headers: &HeaderMap) -> Credentials {
-    let in_query = parameter(uri, "jwt").and_then(Token::new);
-    Credentials { token: in_query.or_else(|| bearer(headers).and_then(Token::new)) }
+    Credentials::new(uri.query().unwrap_or_default(), bearer(headers))
 }
 
 // RFC 9110 §11.1: the name of the scheme is case-insensitive.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

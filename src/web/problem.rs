@@ -20,6 +20,8 @@ pub(super) enum Problem {
     NotGranted(&'static str, &'static str),
     /// It is not there, and waiting would not help.
     NotFound(&'static str),
+    /// A WebSocket of another version than the one there is.
+    WebSocketVersion,
     /// Too much is beginning at once; later it may work.
     Busy,
     /// It may be there, but did not come in time.
@@ -43,6 +45,11 @@ impl IntoResponse for Problem {
             Self::Refused(refusal) => unauthorized(refusal.reason(), &refusal.to_string()),
             Self::NotGranted(reason, sentence) => unauthorized(reason, sentence),
             Self::NotFound(what) => (StatusCode::NOT_FOUND, format!("{what}\n")).into_response(),
+            // RFC 6455 §4.2.2: the refusal names the version that would do.
+            Self::WebSocketVersion => {
+                let version = [(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))];
+                (StatusCode::BAD_REQUEST, version, "only version 13 of WebSocket is spoken\n").into_response()
+            }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many sessions are starting\n").into_response(),
             Self::TimedOut(what) => (StatusCode::GATEWAY_TIMEOUT, format!("{what}\n")).into_response(),
         }

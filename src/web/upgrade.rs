@@ -1,13 +1,13 @@
-//! A WebSocket: a request at any path that is no page becomes a session with that path, by the same rules as any other.
+//! A WebSocket: a request at any path becomes a session with that path, by the same rules as at any other door.
 //!
 //! HTTP/1.1 upgrades the connection (RFC 6455), HTTP/2 one of its streams (RFC 8441).
 
 use axum::{
-    Extension,
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
-    response::Response,
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
 use hyper::{
     ext::Protocol,
@@ -16,11 +16,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 
-use super::{problem::Problem, server::Remote};
+use super::{access, problem::Problem, server::Remote};
 use crate::{
     transport::{
         Incoming,
-        websocket::{Io, Subprotocol, WebSocket, accept_key},
+        websocket::{Bearer, Io, Subprotocol, WebSocket, accept_key},
     },
     types::Path,
 };
@@ -36,17 +36,25 @@ pub struct Door {
     pub in_band: bool,
 }
 
-/// Answers every request that no page is for.
-pub(super) async fn page(
-    State(state): State<super::State>,
-    remote: Option<Extension<Remote>>,
+/// Takes requests for a WebSocket, whatever page their path may be, and passes on the others.
+pub(super) async fn intercept(State(state): State<super::State>, request: Request, next: Next) -> Response {
+    let remote = request.extensions().get::<Remote>().copied();
+    match (&state.door, remote, Asked::of(&request)) {
+        (Some(door), Some(remote), Some(asked)) => match asked {
+            Ok(asked) => accept(&state, door, remote, asked, request).into_response(),
+            Err(problem) => problem.into_response(),
+        },
+        _ => next.run(request).await,
+    }
+}
+
+fn accept(
+    state: &super::State,
+    door: &Door,
+    remote: Remote,
+    answer: Asked,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    const NO_PAGE: Problem = Problem::NotFound("no such page");
-    let (Some(door), Some(Extension(remote)), Some(asked)) = (state.door.clone(), remote, Asked::of(&request)) else {
-        return Err(NO_PAGE);
-    };
-    let answer = asked?;
     let (uri, headers) = (request.uri().clone(), request.headers());
     state.grant(&uri, headers, &Path::parse(uri.path())?)?;
     let subprotocol = Subprotocol::choose(&offered(headers)?, &door.protocols, door.in_band).ok_or_else(|| {
@@ -54,8 +62,9 @@ pub(super) async fn page(
     })?;
     let response = answer.response(&subprotocol)?;
     let url = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
+    let bearer = access::bearer(request.headers()).map(|token| Bearer(token.to_owned()));
     let upgrading = Box::pin(upgraded(on(&mut request)));
-    let socket = WebSocket { subprotocol, url, upgrading };
+    let socket = WebSocket { subprotocol, url, bearer, upgrading };
     door.knock.try_send(Incoming::WebSocket(socket, remote.0)).map_err(|_| Problem::Busy)?;
     Ok(response)
 }
@@ -81,10 +90,13 @@ impl Asked {
             request.extensions().get::<Protocol>().filter(|protocol| protocol.as_str() == "websocket")?;
             Self::Stream
         } else {
-            if request.method() != Method::GET || !lists(headers, header::UPGRADE, "websocket") {
+            let is_upgrade = request.version() == Version::HTTP_11 && lists(headers, header::UPGRADE, "websocket");
+            if request.method() != Method::GET || !is_upgrade {
                 return None;
             }
-            let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| lists(headers, header::CONNECTION, "upgrade"));
+            // RFC 6455 §4.2.1: 16 bytes in base64.
+            let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+            let key = key.filter(|_| lists(headers, header::CONNECTION, "upgrade"));
             let Some(key) = key else {
                 return Some(Err(Problem::BadRequest("not a WebSocket handshake: RFC 6455 section 4.2.1".into())));
             };
@@ -92,7 +104,7 @@ impl Asked {
         };
         match headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) {
             Some(b"13") => Some(Ok(asked)),
-            _ => Some(Err(Problem::BadRequest("only version 13 of WebSocket is spoken".into()))),
+            _ => Some(Err(Problem::WebSocketVersion)),
         }
     }
 

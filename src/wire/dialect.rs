@@ -57,8 +57,6 @@ pub struct Dialect {
     /// A subscription is accepted by serving it, and its first and final groups are named (SUBSCRIBE_START,
     /// SUBSCRIBE_END). Otherwise SUBSCRIBE_OK comes first, once, and nothing after it.
     pub implicit_accept: bool,
-    /// The end of a subscription tells how many group streams there were, so that no time is needed to be sure of it.
-    pub counts_streams: bool,
     /// Peers bear a SUBSCRIBE_UPDATE. Publishers below moq-lite-05 may fail on any byte after SUBSCRIBE.
     pub send_updates: bool,
 }

@@ -26,7 +26,7 @@ use moq_relay::{
 
 pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
-pub use relay::{ANYWHERE, Socket, TestRelay, upgrade};
+pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, upgrade};
 pub use stream::{End, Reader};
 pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Probed, Subscription, TrackAnswer};
 pub use world::{Door, World};

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use moq_relay::{
     auth,
     config::Config,
@@ -29,14 +30,14 @@ use quinn::{Endpoint, TransportConfig, crypto::rustls::QuicClientConfig};
 use rustls::{RootCertStore, pki_types::CertificateDer, version::TLS13};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
 };
 use web_transport_quinn::{Session, proto::ConnectRequest};
 use web_transport_trait::Session as _;
 
-use super::{Peer, Publisher};
+use super::{Peer, Publisher, VIDEO, latest};
 
 /// A free port of this machine.
 pub const ANYWHERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
@@ -48,7 +49,7 @@ pub struct TestRelay {
     pub other: OtherAddresses,
     pub unix: PathBuf,
     pub origin: Arc<Origin>,
-    certificate: CertificateDer<'static>,
+    pub certificate: CertificateDer<'static>,
     endpoint: Endpoint,
     pub stop: watch::Sender<bool>,
     /// Certificates and the Unix socket.
@@ -245,5 +246,46 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// What an HTTP request is answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Everything before the body, in lower case.
+    pub head: String,
+    pub body: String,
+}
+
+/// Sends an HTTP/1.1 request, whose lines all end with CR and LF, and reads the answer and not a byte more.
+pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, request: &str) -> Answer {
+    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(super::soon(stream.read_u8()).await.expect("an answer"));
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    super::soon(stream.read_exact(&mut body)).await.unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head, body: String::from_utf8(body).unwrap() }
+}
+
+impl Peer {
+    /// Publishes a broadcast, whose name the viewer sees as `expected`, until one group of it has arrived there.
+    pub async fn reaches(self, viewer: &Self, expected: &str) {
+        let mut announced = viewer.announced("").await;
+        let publisher = Publisher::new(self, &["a"]).await;
+        assert_eq!(announced.next().await.kind(), ("active", expected));
+        let mut subscription = viewer.subscribe(expected, VIDEO, latest()).await;
+        let mut feed = publisher.feed().await;
+        feed.whole_group(0, &[b"hello", b""]).await;
+        let (payloads, end) = subscription.group().await.payloads().await;
+        assert_eq!((payloads, end), (vec![Bytes::from_static(b"hello"), Bytes::new()], super::End::Fin));
+        drop(publisher);
+        assert_eq!(announced.next().await.kind(), ("ended", expected));
     }
 }

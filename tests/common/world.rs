@@ -18,7 +18,7 @@ use moq_relay::{
     types::{HopId, Path, Scope},
     wire::{Dialect, Offer, dialect::Choice, lite::setup::Setup},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{Peer, Publisher, RELAY, path};
 
@@ -142,8 +142,9 @@ async fn sweep(cache: Arc<Cache>) {
 
 /// The life of a client as in `relay/connection.rs`, without sockets and credentials.
 async fn serve(origin: Arc<Origin>, conn: Connection, door: Door, mut leaving: watch::Receiver<bool>) {
+    let deadline = Instant::now() + handshake::DEADLINE;
     let choice = if door.dialect.in_band { Choice::InBand } else { Choice::Dialect(door.dialect) };
-    let peer = match handshake::accept(&conn, choice, &Offer::new(&[door.dialect]), origin.hop()).await {
+    let peer = match handshake::accept(&conn, choice, &Offer::new(&[door.dialect]), origin.hop(), deadline).await {
         Ok(peer) => peer,
         Err(violation) => return conn.close(violation.code(), &violation.to_string()),
     };

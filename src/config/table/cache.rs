@@ -1,11 +1,8 @@
 //! `[cache]`: what is kept for viewers who come late.
 
-use std::time::Duration;
-
 use crate::config::{
     key::{Key, Kind},
     memory, size,
-    value::Reason,
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -26,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         help: "How long a group is kept at most, such as 30s",
         default: "30s",
         set: |config, value| {
-            config.model.duration = duration(value.text()?)?;
+            config.model.duration = value.duration()?;
             Ok(())
         },
         ..Key::BASE
@@ -47,11 +44,3 @@ pub(super) const KEYS: &[Key] = &[
         ..Key::BASE
     },
 ];
-
-fn duration(text: &str) -> Result<Duration, Reason> {
-    /// Far beyond any use; keeps arithmetic on instants within what every system's clock can hold.
-    const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
-
-    let duration = humantime::parse_duration(text).map_err(|_| "expected a time such as \"30s\" or \"2m\"")?;
-    if duration > LONGEST { Err("must not be longer than 30 days".into()) } else { Ok(duration) }
-}

@@ -151,11 +151,11 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server.drain",
         aliases: &["drain_timeout"],
-        placeholder: "DURATION",
+        placeholder: "TIME",
         help: "How long sessions may stay once the relay has been asked to stop and has asked them to move",
         default: "10s",
         set: |config, value| {
-            config.session.drain = humantime::parse_duration(value.text()?)?;
+            config.session.drain = value.duration()?;
             Ok(())
         },
         ..Key::BASE

@@ -47,7 +47,9 @@ impl Route {
         let by_hash = || {
             if self.learned && other.learned { self.hash(path).cmp(&other.hash(path)) } else { Ordering::Equal }
         };
-        (self.hops.is_anonymous().cmp(&other.hops.is_anonymous()))
+        let leaving = |route: &Self| route.cost == Cost::LAST_RESORT;
+        (leaving(self).cmp(&leaving(other)))
+            .then(self.hops.is_anonymous().cmp(&other.hops.is_anonymous()))
             .then(self.cost.warm.cmp(&other.cost.warm))
             .then(self.cost.cold.cmp(&other.cost.cold))
             .then(self.learned.cmp(&other.learned))

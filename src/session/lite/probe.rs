@@ -28,8 +28,8 @@ pub(super) async fn serve(session: &Shared, (mut send, mut reader): Bi) {
     let mut last: Option<(Probe, Instant)> = None;
     let work = async {
         loop {
-            let path = session.conn.path();
-            let now = Probe { bitrate: path.bitrate, rtt: path.rtt };
+            let link = session.conn.link();
+            let now = Probe { bitrate: link.bitrate, rtt: link.rtt };
             if last.is_none_or(|(told, at)| is_news(&told, &now, at.elapsed())) {
                 if typed::send(&mut send, session.form(), None, codec, &now).await.is_err() {
                     return;

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     let Some(codecs) = &session.dialect.track else { return };
     let Some(request) = request(&mut bi, &codecs.request).await else { return };
-    let (mut send, _reader) = bi;
+    let (mut send, mut asked) = bi;
     let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
@@ -30,7 +30,16 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
         (None, Some(Closed::Ended)) => Some(Err(code::NOT_FOUND)),
         (None, None) => None,
     });
-    match timeout(DEADLINE, told).await {
+    // Whatever else is said on the stream must not pile up; its end is no reason not to answer.
+    let silence = async {
+        asked.ended().await;
+        std::future::pending().await
+    };
+    let told = tokio::select! {
+        told = timeout(DEADLINE, told) => told,
+        () = silence => return,
+    };
+    match told {
         Ok(Ok(info)) => {
             if typed::send(&mut send, session.form(), None, &codecs.info, &info).await.is_ok() {
                 send.finish();

@@ -39,7 +39,6 @@ pub const LITE_01: Dialect = Dialect {
     costs: false,
     datagrams: false,
     implicit_accept: false,
-    counts_streams: false,
     send_updates: false,
 };
 
@@ -128,6 +127,5 @@ pub const LITE_07: Dialect = Dialect {
     subscribe_reply: subscribe::REPLY_07,
     framing: Framing::LITE_07,
     likeness: true,
-    counts_streams: true,
     ..LITE_06
 };
