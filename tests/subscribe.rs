@@ -55,6 +55,23 @@ async fn without_a_start_the_latest_group_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_viewer_without_a_start_brings_no_backlog_along() {
+    for publisher in Dialect::every().filter(|dialect| dialect.starts_by_age) {
+        for name in ["01", "02", "03", "04", "05"] {
+            let mut show = Show::new(publisher, dialect(name)).await;
+            let asked = &show.feed.subscribe.preferences;
+            assert_eq!((asked.start, asked.max_age), (Start::Fresh { floor: 0 }, Some(Duration::ZERO)));
+            let silence = tokio::time::timeout(Duration::from_secs(20), show.feed.update()).await;
+            assert!(silence.is_err(), "nothing is widened before the start is settled");
+            show.feed.whole_group(7, &[b"newest"]).await;
+            let widened = show.feed.update().await.unwrap();
+            assert!(widened.max_age > Some(Duration::from_secs(3000)), "{name}: {widened:?}");
+            assert_eq!(sequences(&mut show.subscription).await, [7]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_in_the_past_is_served_from_the_cache() {
     for name in ["03", "04", "05"] {
         let show = with_groups(dialect("06"), dialect(name), &[4, 5, 6]).await;

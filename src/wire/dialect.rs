@@ -50,6 +50,8 @@ pub struct Dialect {
     pub replace: Replace,
     /// Announcements may be told by what they share with earlier ones.
     pub likeness: bool,
+    /// Without a start, a subscription begins with the oldest group inside its max age; otherwise with the newest.
+    pub starts_by_age: bool,
     /// Routes carry costs.
     pub costs: bool,
     /// Groups of one frame may travel as datagrams.

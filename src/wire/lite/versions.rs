@@ -36,6 +36,7 @@ pub const LITE_01: Dialect = Dialect {
     hops: HopForm::Absent,
     replace: Replace::Retract,
     likeness: false,
+    starts_by_age: false,
     costs: false,
     datagrams: false,
     implicit_accept: false,
@@ -112,6 +113,7 @@ pub const LITE_06: Dialect = Dialect {
     fetch: Some(fetch::FETCH_06),
     framing: Framing::LITE_06,
     replace: Replace::Restart,
+    starts_by_age: true,
     costs: true,
     ..LITE_05
 };

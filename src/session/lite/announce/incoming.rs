@@ -87,7 +87,11 @@ impl<'a> Incoming<'a> {
         // moq-lite "Announcement life cycle": only moq-lite-05 announces a live path again. One that is not taken up still
         // occupies its path and id.
         if !self.live.insert(suffix.clone()) && dialect.replace != Replace::Again {
-            return Err(Violation::AnnouncedTwice(suffix));
+            if dialect.announce_init.is_none() {
+                return Err(Violation::AnnouncedTwice(suffix));
+            }
+            // moq-net 0.3 never ends what it has told in ANNOUNCE_INIT, but announces it anew.
+            self.unannounce(&suffix);
         }
         if dialect.replace == Replace::Restart {
             self.told.start(suffix.clone(), hops.clone());

@@ -22,7 +22,7 @@ use crate::{
     },
     session::{Outcome, Shared, lite::fetch, typed},
     transport::{ReadError, WriteError},
-    types::{Path, Preferences, TrackInfo, code},
+    types::{Path, Preferences, Start, TrackInfo, code},
     wire::lite::{
         stream,
         subscribe::{Reply, Subscribe},
@@ -105,7 +105,7 @@ impl Feed<'_> {
         let mut leave_at = None;
         let wish = loop {
             tokio::select! {
-                change = self.change(&mut wanted, None, leave_at) => match change {
+                change = self.change(&mut wanted, None, Settled(true), leave_at) => match change {
                     Change::Wish(wish) => break wish,
                     Change::Back => leave_at = None,
                     Change::Nobody => leave_at = Some(Instant::now() + LINGER),
@@ -144,6 +144,12 @@ impl Feed<'_> {
         let session = self.session;
         session.conn.allow_uni(session.limits.publisher_uni);
         let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Lost };
+        // Where age decides what comes first, the newest group alone is the one of no age. More may follow once the start is
+        // settled.
+        let settles = session.dialect.starts_by_age && wish.start == Start::Latest;
+        if settles {
+            wish.max_age = Some(Duration::ZERO);
+        }
         let subscribe = Subscribe {
             id: self.id,
             broadcast: self.path.clone(),
@@ -156,23 +162,27 @@ impl Feed<'_> {
             return end_of_write(error);
         }
         let mut replies = Replies { reader: typed::Reader::new(recv, form), end: None, streams: None };
+        let mut settled = !settles;
         let mut leave_at: Option<Instant> = None;
         loop {
             tokio::select! {
-                end = replies.end(self) => {
-                    return match end {
-                        Ok(()) => { self.rest(replies).await; End::Finished }
-                        Err(end) => end,
-                    };
-                }
-                change = self.change(&mut wanted, Some(&wish), leave_at) => match change {
+                said = replies.next(self) => match said {
+                    Ok(Said::Started) => settled = true,
+                    Ok(Said::Over) => {
+                        self.rest(replies).await;
+                        return End::Finished;
+                    }
+                    Err(end) => return end,
+                },
+                change = self.change(&mut wanted, Some(&wish), Settled(settled), leave_at) => match change {
                     Change::Wish(new) => {
                         leave_at = None;
                         let codec = session.dialect.subscribe_update.as_ref().filter(|_| session.dialect.send_updates);
+                        // A publisher that has sent everything need not listen any more; how it ends is in its replies.
                         if let Some(codec) = codec
-                            && let Err(error) = typed::send(&mut send, form, None, codec, &new).await
+                            && typed::send(&mut send, form, None, codec, &new).await == Err(WriteError::Closed)
                         {
-                            return end_of_write(error);
+                            return End::Lost;
                         }
                         wish = new;
                     }
@@ -182,7 +192,7 @@ impl Feed<'_> {
                         tokio::select! {
                             () = self.producer.outlasted() => {}
                             () = nobody(&mut wanted) => {}
-                            _ = replies.end(self) => {}
+                            () = replies.over(self) => {}
                         }
                         // The end of our half is a clean unsubscribe: the peer cancels what is in flight.
                         send.finish();
@@ -201,17 +211,19 @@ impl Feed<'_> {
     }
 
     /// Waits until viewers together want something else than `now`, or leave or come back, or another source feeds them.
+    /// Until the start is settled, other wishes wait.
     async fn change(
         &self,
         wanted: &mut Reader<Wanted>,
         now: Option<&Preferences>,
+        settled: Settled,
         leave_at: Option<Instant>,
     ) -> Change {
         let latest = || self.producer.track().look(|log| log.latest());
         wanted
             .wait(|wanted| match wanted.merged(latest()) {
                 _ if !self.producer.is_current(wanted) => Some(Change::Replaced),
-                Some(wish) if Some(&wish) != now => Some(Change::Wish(wish)),
+                Some(wish) if settled.0 && Some(&wish) != now => Some(Change::Wish(wish)),
                 _ if wanted.is_unwanted() => leave_at.is_none().then_some(Change::Nobody),
                 _ => leave_at.is_some().then_some(Change::Back),
             })
@@ -233,6 +245,10 @@ impl Feed<'_> {
         let _ = timeout(GRACE, complete).await;
     }
 }
+
+/// Whether the publisher has said which group comes first.
+#[derive(Clone, Copy)]
+struct Settled(bool);
 
 /// How the viewers' wishes have changed.
 enum Change {
@@ -261,9 +277,22 @@ struct Replies {
     streams: Option<u64>,
 }
 
+/// What the publisher has said.
+enum Said {
+    /// Which group comes first, or that it accepts.
+    Started,
+    /// That it has sent everything.
+    Over,
+}
+
 impl Replies {
-    /// Reads until the publisher ends its half, cleanly or not.
-    async fn end(&mut self, feed: &Feed<'_>) -> Result<(), End> {
+    /// Waits until the publisher ends its half, cleanly or not.
+    async fn over(&mut self, feed: &Feed<'_>) {
+        while let Ok(Said::Started) = self.next(feed).await {}
+    }
+
+    /// Reads until the publisher says something of note.
+    async fn next(&mut self, feed: &Feed<'_>) -> Result<Said, End> {
         let dialect = feed.session.dialect;
         loop {
             match self.reader.message(&dialect.subscribe_reply, typed::MAX_MESSAGE).await {
@@ -271,12 +300,13 @@ impl Replies {
                     (self.end, self.streams) = (Some(group), streams);
                     feed.producer.end(group);
                 }
-                Ok(Reply::Ok { .. } | Reply::Start(_) | Reply::Drop { .. }) => {}
+                Ok(Reply::Ok { .. } | Reply::Start(_)) => return Ok(Said::Started),
+                Ok(Reply::Drop { .. }) => {}
                 // moq-lite "Replies": on 05+ an end without SUBSCRIBE_END is not an end.
                 Err(typed::Error::Ended) if dialect.implicit_accept && self.end.is_none() => {
                     return Err(End::Failed(code::CANCELLED));
                 }
-                Err(typed::Error::Ended) => return Ok(()),
+                Err(typed::Error::Ended) => return Ok(Said::Over),
                 Err(error) => return Err(end_of_read(error)),
             }
         }
