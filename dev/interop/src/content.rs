@@ -33,11 +33,21 @@ pub fn frame(sequence: u64, index: usize) -> Frame {
         3 => (10, Bytes::from(label)),
         step => (step as u64 * 10, Bytes::from(label)),
     };
+    Frame { timestamp: timestamp(sequence, offset), payload }
+}
+
+/// The payload of the datagram that is group `sequence`.
+pub fn datagram(sequence: u64) -> Frame {
+    Frame { timestamp: timestamp(sequence, 0), payload: Bytes::from(format!("datagram {sequence}")) }
+}
+
+fn timestamp(sequence: u64, offset: u64) -> Timestamp {
     let millis = 1_000 + sequence * 50 + offset;
-    let timestamp = Timestamp::from_scale(millis, 1_000).expect("a few seconds fit any timestamp");
-    Frame { timestamp, payload }
+    Timestamp::from_scale(millis, 1_000).expect("a few seconds fit any timestamp")
 }
 
 fn large(label: &str) -> Bytes {
-    label.bytes().cycle().take(LARGE).collect()
+    let mut text = label.repeat(LARGE.div_ceil(label.len()));
+    text.truncate(LARGE);
+    text.into()
 }

@@ -4,29 +4,48 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// A moq-lite version the current client library offers.
+/// A moq-lite version the client library can be pinned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Dialect {
+    #[value(name = "moq-lite-01")]
+    Lite01,
+    #[value(name = "moq-lite-02")]
+    Lite02,
+    #[value(name = "moq-lite-03")]
+    Lite03,
     #[value(name = "moq-lite-04")]
     Lite04,
     #[value(name = "moq-lite-05")]
     Lite05,
     #[value(name = "moq-lite-06")]
     Lite06,
+    /// Spoken by relays that are told to, and by nobody else.
+    #[value(name = "moq-lite-07-wip")]
+    Lite07,
 }
 
 impl Dialect {
-    pub const ALL: [Self; 3] = [Self::Lite04, Self::Lite05, Self::Lite06];
+    /// Those that are finished.
+    pub const ALL: [Self; 6] = [Self::Lite01, Self::Lite02, Self::Lite03, Self::Lite04, Self::Lite05, Self::Lite06];
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::Lite01 => "moq-lite-01",
+            Self::Lite02 => "moq-lite-02",
+            Self::Lite03 => "moq-lite-03",
             Self::Lite04 => "moq-lite-04",
             Self::Lite05 => "moq-lite-05",
             Self::Lite06 => "moq-lite-06",
+            Self::Lite07 => "moq-lite-07-wip",
         }
     }
 
-    /// FETCH, TRACK_INFO, frame timestamps and the request path in SETUP all arrive together.
+    /// A relay can say that it is about to leave.
+    pub fn has_goaway(self) -> bool {
+        self >= Self::Lite04
+    }
+
+    /// FETCH, TRACK_INFO, datagrams, frame timestamps and the request path in SETUP all arrive together.
     pub fn is_05_or_newer(self) -> bool {
         self >= Self::Lite05
     }
@@ -41,23 +60,38 @@ pub enum Door {
     /// `moql://`: QUIC with the dialect as ALPN.
     #[value(name = "quic")]
     Quic,
+    /// `ws://`: QMux in a WebSocket.
+    #[value(name = "websocket")]
+    WebSocket,
+    /// `tcp://`: QMux alone.
+    #[value(name = "tcp")]
+    Tcp,
+    /// `unix://`: the same through a file.
+    #[value(name = "unix")]
+    Unix,
 }
 
 impl Door {
-    pub const ALL: [Self; 2] = [Self::WebTransport, Self::Quic];
+    pub const ALL: [Self; 5] = [Self::WebTransport, Self::Quic, Self::WebSocket, Self::Tcp, Self::Unix];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::WebTransport => "webtransport",
             Self::Quic => "quic",
+            Self::WebSocket => "websocket",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
         }
     }
 
-    pub fn scheme(self) -> &'static str {
-        match self {
-            Self::WebTransport => "https",
-            Self::Quic => "moql",
-        }
+    /// A connection of QUIC, and not one stream of bytes.
+    pub fn is_quic(self) -> bool {
+        matches!(self, Self::WebTransport | Self::Quic)
+    }
+
+    /// The request URI of its handshake says where names start.
+    fn has_url(self) -> bool {
+        matches!(self, Self::WebTransport | Self::WebSocket)
     }
 }
 
@@ -69,13 +103,25 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub fn all() -> impl Iterator<Item = Self> {
-        Dialect::ALL.into_iter().flat_map(|dialect| Door::ALL.into_iter().map(move |door| Self { dialect, door }))
+    /// Every finished dialect through every door, dialect by dialect.
+    pub fn all() -> Vec<Self> {
+        Dialect::ALL.into_iter().flat_map(Self::speaking).collect()
     }
 
-    /// Raw QUIC has no request URI, and before 05 there is no SETUP to carry one.
+    /// `dialect` through every door.
+    pub fn speaking(dialect: Dialect) -> impl Iterator<Item = Self> {
+        Door::ALL.into_iter().map(move |door| Self { dialect, door })
+    }
+
+    /// Every finished dialect once and every door at least once.
+    pub fn few() -> Vec<Self> {
+        let doors = Door::ALL.into_iter().cycle();
+        Dialect::ALL.into_iter().zip(doors).map(|(dialect, door)| Self { dialect, door }).collect()
+    }
+
+    /// Without a request URI, SETUP carries the path, and before 05 there is none that does.
     pub fn has_path(self) -> bool {
-        self.door == Door::WebTransport || self.dialect.is_05_or_newer()
+        self.door.has_url() || self.dialect.is_05_or_newer()
     }
 }
 
@@ -84,7 +130,11 @@ impl fmt::Display for Seat {
         let door = match self.door {
             Door::WebTransport => "wt",
             Door::Quic => "quic",
+            Door::WebSocket => "ws",
+            Door::Tcp => "tcp",
+            Door::Unix => "unix",
         };
-        write!(f, "{}/{door}", &self.dialect.name()["moq-".len()..])
+        let number = &self.dialect.name()["moq-lite-".len()..][..2];
+        write!(f, "{number}/{door}")
     }
 }

@@ -1,6 +1,5 @@
 //! A publisher in a process of its own, so that it can be killed: no close, no reset, just silence.
 
-use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::dialect::{Dialect, Door, Seat};
+use crate::doors::Doors;
 use crate::peer::{self, Publisher};
 
 /// The first argument that turns this program into the publisher to be killed.
@@ -19,13 +19,14 @@ pub const COMMAND: &str = "doomed";
 /// What the publisher says once it is connected.
 const ANNOUNCED: &str = "announced";
 
-/// The silence after which the relay may call the publisher dead. QUIC takes the smaller of both ends' values, so this
-/// keeps the case short whatever the relay's own timeout is.
+/// The silence after which the relay may call a publisher on QUIC dead; other sockets are closed by the kernel at once.
+/// QUIC takes the smaller of both ends' values, so this keeps the case short whatever the relay's own timeout is.
 const IDLE: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
 struct Args {
-    relay: SocketAddr,
+    #[command(flatten)]
+    relay: Doors,
     dialect: Dialect,
     door: Door,
     name: String,
@@ -38,7 +39,7 @@ pub async fn run() -> Result<ExitCode> {
     let mut quic = quic::Config::default();
     quic.idle_timeout = IDLE;
     quic.keep_alive = IDLE / 4;
-    let publisher = Publisher::connect_at(relay, Seat { dialect, door }, "/", quic).await?;
+    let publisher = Publisher::connect_at(&relay, Seat { dialect, door }, "/", quic).await?;
     let broadcast = publisher.announce(&name)?;
     println!("{ANNOUNCED}");
     broadcast.wanted().await?;
@@ -54,9 +55,11 @@ pub struct Doomed(Child);
 
 impl Doomed {
     /// Start the publisher and wait until it has announced `name`.
-    pub async fn start(relay: SocketAddr, seat: Seat, name: &str) -> Result<Self> {
+    pub async fn start(Doors { main, tcp, unix }: &Doors, seat: Seat, name: &str) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args([COMMAND, &relay.to_string(), seat.dialect.name(), seat.door.name(), name])
+            .args([COMMAND, &main.to_string(), &tcp.to_string()])
+            .arg(unix)
+            .args([seat.dialect.name(), seat.door.name(), name])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -9,7 +9,9 @@ mod clock;
 mod content;
 mod dialect;
 mod doomed;
+mod doors;
 mod http;
+mod pairs;
 mod peer;
 mod relay;
 mod report;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::relay::{Flavor, Relay};
+use crate::relay::{Flavor, Launch};
 use crate::report::{Case, Report};
 
 #[derive(Parser)]
@@ -47,7 +49,7 @@ struct Args {
     only: Option<String>,
 
     /// How many cases run at a time.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 32)]
     width: usize,
 }
 
@@ -64,27 +66,34 @@ fn main() -> anyhow::Result<ExitCode> {
 #[tokio::main]
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let flavor = if args.upstream { Flavor::Upstream } else { Flavor::Ours };
-    let mut relay = Relay::start(&args.relay, flavor, &args.args).await?;
+    let launch = Launch { binary: args.relay, flavor, extra: args.args };
+    let mut relay = launch.start().await?;
+    let mut unfinished = launch.speaking_everything().start().await?;
 
-    let mut cases = cases::all(relay.addr());
-    cases.extend(clock::cases(relay.addr(), args.moq_clock));
+    let mut cases = cases::harness();
+    cases.extend(cases::stopping(&launch));
+    cases.extend(cases::all(relay.doors()));
+    cases.extend(cases::unfinished(unfinished.doors()));
+    cases.extend(clock::cases(relay.doors(), args.moq_clock));
     if let Some(only) = &args.only {
         cases.retain(|case: &Case| case.name().contains(only));
     }
     let mut report = Report::default();
     tokio::select! {
         () = report.run(cases, args.width) => {}
-        // Returning from here stops the relay and every other process; dying of the signal would not.
+        // Returning from here stops the relays and every other process; dying of the signal would not.
         () = told_to_stop() => return Ok(ExitCode::FAILURE),
     }
 
-    if let Some(status) = relay.exited() {
-        report.failed("the relay itself", &format!("ended with {status}"));
+    for relay in [&mut relay, &mut unfinished] {
+        if let Some(status) = relay.exited() {
+            report.failed("the relay itself", &format!("ended with {status}, see {}", relay.log().display()));
+        }
     }
     Ok(if report.finish() {
         ExitCode::SUCCESS
     } else {
-        println!("the relay's output: {}", relay.log().display());
+        println!("the relays' output: {} and {}", relay.log().display(), unfinished.log().display());
         ExitCode::FAILURE
     })
 }

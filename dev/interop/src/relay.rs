@@ -1,22 +1,23 @@
-//! A relay process under test: started on a free port, stopped when dropped.
+//! A relay process under test: started on free addresses, stopped when dropped.
 
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use crate::dialect::Dialect;
+use crate::doors::Doors;
 use crate::http;
 
 /// How long a relay may take until it answers over HTTP.
 const READY: Duration = Duration::from_secs(10);
 
 /// Whose flags the binary understands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
     /// This project's relay.
     Ours,
@@ -25,18 +26,33 @@ pub enum Flavor {
 }
 
 impl Flavor {
-    /// Flags for: QUIC and HTTP on this address, a certificate for localhost, everything public.
-    fn args(self, addr: SocketAddr) -> Vec<String> {
-        let addr = addr.to_string();
+    /// Flags for: every door at these addresses, a certificate for localhost, everything public.
+    fn args(self, Doors { main, tcp, unix }: &Doors) -> Vec<String> {
+        let (main, tcp, unix) = (main.to_string(), tcp.to_string(), unix.display().to_string());
         let args: &[&str] = match self {
-            Self::Ours => &["--server-listen", &addr, "--server-tls-generate", "localhost", "--auth-public", ""],
+            Self::Ours => &[
+                "--server-listen",
+                &main,
+                "--server-tcp-listen",
+                &tcp,
+                "--server-unix-listen",
+                &unix,
+                "--server-tls-generate",
+                "localhost",
+                "--auth-public",
+                "",
+            ],
             Self::Upstream => &[
                 "--listen",
-                &addr,
+                &main,
+                "--listen-tcp-bind",
+                &tcp,
+                "--listen-unix-bind",
+                &unix,
                 "--listen-tls-generate",
                 "localhost",
                 "--web-http-listen",
-                &addr,
+                &main,
                 "--auth-public",
                 "**",
             ],
@@ -45,34 +61,70 @@ impl Flavor {
     }
 }
 
-pub struct Relay {
-    addr: SocketAddr,
-    log: PathBuf,
-    process: Child,
+/// How to start a relay.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    pub binary: PathBuf,
+    pub flavor: Flavor,
+    /// Arguments besides the usual ones.
+    pub extra: Vec<String>,
 }
 
-impl Relay {
-    /// Start `binary` and wait until it is ready. Its output goes to a file named in every error.
-    pub async fn start(binary: &Path, flavor: Flavor, extra: &[String]) -> Result<Self> {
-        let addr = free_port()?;
-        let log = std::env::temp_dir().join(format!("interop-relay-{}.log", addr.port()));
+impl Launch {
+    /// The same with more arguments.
+    pub fn with<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut launch = self.clone();
+        launch.extra.extend(more.into_iter().map(str::to_owned));
+        launch
+    }
+
+    /// The same, told to speak the dialect that is not finished besides all others.
+    pub fn speaking_everything(&self) -> Self {
+        let flag = match self.flavor {
+            Flavor::Ours => "--server-version",
+            Flavor::Upstream => "--listen-version",
+        };
+        let dialects = Dialect::ALL.into_iter().chain([Dialect::Lite07]);
+        self.with(dialects.flat_map(|dialect| [flag, dialect.name()]))
+    }
+
+    /// Start it and wait until it is ready. Its output goes to a file named in every error.
+    pub async fn start(&self) -> Result<Relay> {
+        // Clients come and go meanwhile: one may have taken an address that was free a moment ago.
+        match self.attempt().await {
+            Ok(relay) => Ok(relay),
+            Err(_) => self.attempt().await,
+        }
+    }
+
+    async fn attempt(&self) -> Result<Relay> {
+        let doors = Doors::free()?;
+        let log = doors.unix.with_extension("log");
         let output = File::create(&log)?;
-        let process = Command::new(binary)
-            .args(flavor.args(addr))
-            .args(extra)
+        let process = Command::new(&self.binary)
+            .args(self.flavor.args(&doors))
+            .args(&self.extra)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut relay = Self { addr, log, process };
+            .with_context(|| format!("cannot start {}", self.binary.display()))?;
+        let mut relay = Relay { doors, log, process };
         relay.ready().await?;
         Ok(relay)
     }
+}
 
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
+pub struct Relay {
+    doors: Doors,
+    log: PathBuf,
+    process: Child,
+}
+
+impl Relay {
+    pub fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// Where the relay's own words are.
@@ -85,13 +137,26 @@ impl Relay {
         self.process.try_wait().ok().flatten().map(|status| status.to_string())
     }
 
+    /// Ask it to stop, with SIGTERM.
+    pub async fn terminate(&self) -> Result<()> {
+        let id = self.process.id().context("the relay has ended by itself")?;
+        let status = Command::new("kill").arg(id.to_string()).status().await.context("cannot run kill")?;
+        ensure!(status.success(), "kill {id}: {status}");
+        Ok(())
+    }
+
+    /// Wait until it has stopped.
+    pub async fn stopped(&mut self) -> Result<ExitStatus> {
+        Ok(self.process.wait().await?)
+    }
+
     async fn ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + READY;
         while Instant::now() < deadline {
             if let Some(status) = self.exited() {
                 bail!("the relay ended at once with {status}, see {}", self.log.display());
             }
-            if http::get(self.addr, "/certificate.sha256").await.is_ok() {
+            if http::get(self.doors.main, "/certificate.sha256").await.is_ok() {
                 return Ok(());
             }
             sleep(Duration::from_millis(50)).await;
@@ -100,14 +165,9 @@ impl Relay {
     }
 }
 
-/// A port that is free for UDP and for TCP, as far as one can know.
-fn free_port() -> Result<SocketAddr> {
-    for _ in 0..16 {
-        let tcp = TcpListener::bind("127.0.0.1:0")?;
-        let addr = tcp.local_addr()?;
-        if UdpSocket::bind(addr).is_ok() {
-            return Ok(addr);
-        }
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // A relay that is killed leaves it behind.
+        let _ = fs::remove_file(&self.doors.unix);
     }
-    bail!("no port is free for both UDP and TCP")
 }

@@ -1,10 +1,14 @@
 //! What is cut off is never passed off as complete.
 
 use anyhow::{Result, bail};
+use moq_net::StreamError;
 
 use super::{Live, Setting};
 use crate::doomed::Doomed;
 use crate::peer;
+
+/// Why a group is given up.
+const REASON: u16 = 5;
 
 /// The publisher gives up on one group: that group ends in an error, and the next one arrives.
 pub async fn reset(setting: Setting) -> Result<()> {
@@ -12,14 +16,15 @@ pub async fn reset(setting: Setting) -> Result<()> {
     Ok(())
 }
 
-/// A reset says why, in a code the client can read.
+/// A reset says why, in the code its publisher gave.
 ///
 /// On raw QUIC too: this library, like every web-transport-quinn before 0.13, understands stream codes only when they
 /// are mapped as in HTTP/3 and reports any other as a failure of the transport.
 pub async fn says_why(setting: Setting) -> Result<()> {
     match given_up(&setting).await? {
+        moq_net::Error::Stream(StreamError::App(REASON)) => Ok(()),
         moq_net::Error::Transport(reason) => bail!("the reset has no readable code: {reason}"),
-        _ => Ok(()),
+        other => bail!("the reset says {other:?}"),
     }
 }
 
@@ -33,7 +38,7 @@ async fn given_up(setting: &Setting) -> Result<moq_net::Error> {
     peer::write(&mut out, 0)?;
     let mut group = watching.expect(0).await?;
     group.expect(0, setting.publisher).await?;
-    out.abort(moq_net::Error::App(5))?;
+    out.abort(moq_net::Error::App(REASON))?;
 
     broadcast.whole(1)?;
     watching.expect(1).await?.whole(setting.publisher).await?;
@@ -55,7 +60,7 @@ pub async fn abort(setting: Setting) -> Result<()> {
 
 /// The publisher's process is killed in the middle of a group and says nothing more.
 pub async fn killed(setting: Setting) -> Result<()> {
-    let source = Doomed::start(setting.relay, setting.publisher, &setting.name).await?;
+    let source = Doomed::start(&setting.relay, setting.publisher, &setting.name).await?;
     let mut viewer = setting.viewer().await?;
     let mut watching = viewer.watch(&setting.name).await?;
     let mut group = watching.expect(0).await?;

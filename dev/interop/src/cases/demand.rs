@@ -79,10 +79,7 @@ async fn watched(setting: &Setting) -> Result<Live> {
 /// One more publisher of a broadcast that is live already. When this returns the relay knows both.
 async fn one_more(setting: &Setting) -> Result<(Publisher, Broadcast)> {
     let (source, broadcast) = setting.publish().await?;
-    // A session's announcements arrive in order, so seeing this one is enough.
-    let marker = format!("{}-marker", setting.name);
-    let _marker = source.announce(&marker)?;
-    setting.viewer().await?.discover(&marker).await?;
+    setting.settle(&source, &mut setting.viewer().await?).await?;
     Ok((source, broadcast))
 }
 

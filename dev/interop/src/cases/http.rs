@@ -44,14 +44,14 @@ async fn two_groups(setting: &Setting) -> Result<Live> {
 }
 
 async fn entry(setting: &Setting, listing: &str, entry: &str) -> Result<()> {
-    let lines = http::lines(setting.relay, listing).await?;
+    let lines = http::lines(setting.relay.main, listing).await?;
     ensure!(lines.iter().any(|line| line == entry), "GET {listing} lists {lines:?}, not {entry}");
     Ok(())
 }
 
 async fn body(setting: &Setting, query: &str, expected: &[u8]) -> Result<()> {
     let path = format!("/fetch/{}/{TRACK}{query}", setting.name);
-    let body = http::get(setting.relay, &path).await?;
+    let body = http::get(setting.relay.main, &path).await?;
     ensure!(body == expected, "GET {path}: {} bytes instead of {}", body.len(), expected.len());
     Ok(())
 }

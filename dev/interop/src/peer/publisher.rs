@@ -1,31 +1,31 @@
 //! A client that announces and writes.
 
-use std::net::SocketAddr;
-
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use moq_net::{broadcast, group, origin, track};
-use moq_tokio::{Connection, quic};
+use moq_tokio::quic;
 
-use super::{client, dial, step};
+use super::session::{Session, client};
+use super::step;
 use crate::content::{self, Frame, TRACK};
 use crate::dialect::Seat;
+use crate::doors::Doors;
 
 /// A client that publishes. Dropping it closes its session.
 pub struct Publisher {
     origin: origin::Producer,
-    session: Connection,
+    pub session: Session,
 }
 
 impl Publisher {
-    pub async fn connect(relay: SocketAddr, seat: Seat) -> Result<Self> {
+    pub async fn connect(relay: &Doors, seat: Seat) -> Result<Self> {
         Self::connect_at(relay, seat, "/", quic::Config::default()).await
     }
 
     /// Connect below `path`, which becomes the root of what this publisher announces.
-    pub async fn connect_at(relay: SocketAddr, seat: Seat, path: &str, quic: quic::Config) -> Result<Self> {
+    pub async fn connect_at(relay: &Doors, seat: Seat, path: &str, quic: quic::Config) -> Result<Self> {
         let origin = moq_tokio::origin::spawn();
         let client = client(seat, quic)?.with_publisher(&origin);
-        let session = step(|| "publisher connects".into(), dial(client, relay, seat, path)).await?;
+        let session = step(|| "publisher connects".into(), Session::dial(client, relay, seat, path)).await?;
         Ok(Self { origin, session })
     }
 
@@ -44,12 +44,12 @@ impl Publisher {
 
     /// Close the session after what is queued has been delivered.
     pub async fn leave(self) -> Result<()> {
-        step(|| "publisher leaves".into(), self.session.close()).await
+        self.session.close().await
     }
 
     /// Close the session at once with an application error, whatever is in flight.
     pub fn die(self) {
-        self.session.abort(moq_net::Error::App(7));
+        self.session.abort();
     }
 }
 
@@ -68,6 +68,15 @@ impl Broadcast {
     /// Open group `sequence`.
     pub fn open(&self, sequence: u64) -> Result<group::Producer> {
         Ok(self.track.create_group(group::Info { sequence })?)
+    }
+
+    /// Write a group of one frame that travels as a datagram. Returns its number.
+    pub fn datagram(&mut self) -> Result<u64> {
+        let next = self.track.latest().map_or(0, |latest| latest + 1);
+        let Frame { timestamp, payload } = content::datagram(next);
+        let sequence = self.track.append_datagram(timestamp, payload)?;
+        ensure!(sequence == next, "the library numbers datagram {next} {sequence}");
+        Ok(sequence)
     }
 
     /// End the broadcast while the session lives on.

@@ -5,11 +5,15 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use moq_net::{group, track};
+use moq_net::{Datagram, group, track};
+use tokio::time::timeout;
 
 use super::step;
-use crate::content;
+use crate::content::{self, Frame};
 use crate::dialect::Seat;
+
+/// How long a datagram may take that is not lost.
+const SOON: Duration = Duration::from_millis(500);
 
 /// A subscription being read.
 pub struct Watching {
@@ -33,6 +37,14 @@ impl Watching {
         let group = self.next().await?;
         ensure!(group.sequence() == sequence, "expected group {sequence}, got {}", group.sequence());
         Ok(group)
+    }
+
+    /// The next datagram, if it comes soon. A group that comes in its place is found by whoever reads the next group.
+    pub async fn datagram(&mut self) -> Result<Option<Datagram>> {
+        match timeout(SOON, self.track.recv_datagram()).await {
+            Ok(datagram) => Ok(Some(datagram?.context("track ends early")?)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// The track must end cleanly, with no further group.
@@ -73,10 +85,18 @@ impl Group {
     ///
     /// `source` tells whether the publisher could say when the frame is to be shown.
     pub async fn expect(&mut self, index: usize, source: Seat) -> Result<()> {
+        self.frame(&format!("frame {index}"), content::frame(self.sequence(), index), source).await
+    }
+
+    /// The next frame must be the payload of the datagram with this group's number.
+    pub async fn expect_datagram(&mut self, source: Seat) -> Result<()> {
+        self.frame("datagram", content::datagram(self.sequence()), source).await
+    }
+
+    async fn frame(&mut self, what: &str, expected: Frame, source: Seat) -> Result<()> {
         let sequence = self.sequence();
-        let place = || format!("group {sequence} frame {index}");
+        let place = || format!("group {sequence} {what}");
         let frame = step(place, self.group.read_frame()).await?.with_context(|| format!("{} is missing", place()))?;
-        let expected = content::frame(sequence, index);
         ensure!(
             frame.payload == expected.payload,
             "{}: {} bytes starting {:?} instead of {} bytes starting {:?}",

@@ -1,17 +1,18 @@
 //! A client that discovers and subscribes.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use moq_net::announce::{self, Kind};
 use moq_net::track::Subscription;
 use moq_net::{broadcast, origin, track};
-use moq_tokio::{Connection, quic};
+use moq_tokio::quic;
 
-use super::{Watching, client, dial, step};
+use super::session::{Session, client};
+use super::{Watching, step};
 use crate::content::TRACK;
 use crate::dialect::Seat;
+use crate::doors::Doors;
 
 /// How far a viewer lets groups fall behind before it skips them. No case falls behind this far; and before 05, where
 /// nothing says which group is the last, each hop waits this long for stragglers at the end of a track.
@@ -22,21 +23,21 @@ pub struct Viewer {
     origin: origin::Producer,
     announced: announce::Consumer,
     seat: Seat,
-    _session: Connection,
+    pub session: Session,
 }
 
 impl Viewer {
-    pub async fn connect(relay: SocketAddr, seat: Seat) -> Result<Self> {
+    pub async fn connect(relay: &Doors, seat: Seat) -> Result<Self> {
         Self::connect_at(relay, seat, "/").await
     }
 
     /// Connect below `path`, which becomes the root of what this viewer sees.
-    pub async fn connect_at(relay: SocketAddr, seat: Seat, path: &str) -> Result<Self> {
+    pub async fn connect_at(relay: &Doors, seat: Seat, path: &str) -> Result<Self> {
         let origin = moq_tokio::origin::spawn();
         let client = client(seat, quic::Config::default())?.with_subscriber(origin.clone());
-        let session = step(|| "viewer connects".into(), dial(client, relay, seat, path)).await?;
+        let session = step(|| "viewer connects".into(), Session::dial(client, relay, seat, path)).await?;
         let announced = origin.consume().announced();
-        Ok(Self { origin, announced, seat, _session: session })
+        Ok(Self { origin, announced, seat, session })
     }
 
     /// Wait until exactly `name` is announced.
