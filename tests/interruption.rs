@@ -285,8 +285,15 @@ async fn frames_and_groups_have_limits() {
             early.stream.write(Bytes::from_static(&[0x1, 0])).await.unwrap(); // one unit before 0
             assert_eq!(early.stopped().await, Some(code::MALFORMED));
             assert_eq!(group.rest().await.1, End::Reset(code::MALFORMED));
+
+            let mut late = show.feed.group(3).await;
+            let mut group = show.subscription.group().await;
+            late.frame((1 << 61) - 1, b"the last one").await;
+            late.frame(1 << 61, b"").await;
+            assert_eq!(late.stopped().await, Some(code::MALFORMED));
+            assert_eq!(group.rest().await.1, End::Reset(code::MALFORMED));
         }
-        show.feed.whole_group(3, &[b"fine"]).await;
+        show.feed.whole_group(4, &[b"fine"]).await;
         assert_eq!(show.subscription.group().await.payloads().await, (vec!["fine".into()], End::Fin));
     })
     .await;

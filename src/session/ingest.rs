@@ -57,8 +57,7 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
 /// lost like any other.
 pub(super) fn datagram(session: &Shared, datagram: &Bytes) {
     let Ok((header, at)) = datagram::Header::decode(datagram, session.form()) else { return };
-    // A frame's timestamp is a signed difference of 62 bits.
-    if header.timestamp >= 1 << 61 {
+    if header.timestamp > LATEST {
         return;
     }
     let Some(feed) = session.feeds().get(&header.subscribe).cloned() else { return };
@@ -116,6 +115,9 @@ struct Parser {
     left: u64,
     timestamp: u64,
 }
+
+/// The latest timestamp that a frame can say by itself, as the first of a stream does: deltas are signed.
+const LATEST: u64 = (1 << 61) - 1;
 
 /// Bytes after which a frame's arrived part is passed on without another look at the sockets.
 const BURST: usize = 64 << 10;
@@ -211,8 +213,9 @@ impl Parser {
             let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
             i64::try_from(now.saturating_sub(self.timestamp)).unwrap_or(0)
         };
-        // moq-lite "GROUP and FRAME": a sum below 0 is an error.
-        self.timestamp = self.timestamp.checked_add_signed(delta).ok_or(Cut::Ours(code::MALFORMED))?;
+        // moq-lite "GROUP and FRAME": a sum below 0 is an error. So is one that no later viewer can be told.
+        let timestamp = self.timestamp.checked_add_signed(delta).filter(|timestamp| *timestamp <= LATEST);
+        self.timestamp = timestamp.ok_or(Cut::Ours(code::MALFORMED))?;
         self.left = header.size;
         Framing::STORED.encode_frame(FrameHeader { delta, size: header.size }, &mut self.headers);
         self.batch.frame(self.timestamp, header.size, self.headers.split().freeze());

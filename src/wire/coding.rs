@@ -160,6 +160,11 @@ impl<'a> Decoder<'a> {
         self
     }
 
+    /// How many bytes are not read yet.
+    pub const fn remaining(&self) -> usize {
+        self.left.len()
+    }
+
     /// One byte.
     pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let (byte, left) = self.left.split_first().ok_or_else(|| self.short())?;

@@ -66,7 +66,8 @@ pub const INIT_01: Codec<Init> = Codec {
     },
     read: |_, input| {
         let count = input.at("suffix count").varint()?;
-        let mut init = Init::default();
+        // No suffix is longer in canonical form than on the wire.
+        let mut init = Init { count: 0, suffixes: BytesMut::with_capacity(input.remaining()) };
         // The count is only believed as far as there are bytes.
         for _ in 0..count {
             init.push(&input.at("suffix").path()?);
