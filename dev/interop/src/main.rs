@@ -18,12 +18,16 @@ mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::relay::{Flavor, Launch};
 use crate::report::{Case, Report};
+
+/// How long one case may take, connecting included.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
 #[command(about = "Drives published MoQ clients against a relay binary", version)]

@@ -1,15 +1,12 @@
-//! Runs cases a few at a time, each under a deadline, and prints one line per case in a fixed order.
+//! Runs cases a few at a time, each under a deadline, and prints one line per case in a fixed order. The veterans use it
+//! too; the crate says the deadline.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-
-/// How long one case may take, connecting included.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How a case ended.
 pub enum Outcome {
@@ -27,10 +24,10 @@ pub struct Case {
 impl Case {
     pub fn new(name: String, run: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> Self {
         let run = async {
-            match timeout(DEADLINE, run).await {
+            match timeout(crate::DEADLINE, run).await {
                 Ok(Ok(())) => Outcome::Passed,
                 Ok(Err(err)) => Outcome::Failed(format!("{err:#}")),
-                Err(_) => Outcome::Failed(format!("nothing for {} s", DEADLINE.as_secs())),
+                Err(_) => Outcome::Failed(format!("nothing for {} s", crate::DEADLINE.as_secs())),
             }
         };
         Self { name, run: Box::pin(run) }
@@ -94,7 +91,13 @@ impl Report {
 
     /// Print the final line. True when nothing failed.
     pub fn finish(self) -> bool {
-        println!("interop: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
+        println!(
+            "{}: {} passed, {} failed, {} skipped",
+            env!("CARGO_PKG_NAME"),
+            self.passed,
+            self.failed,
+            self.skipped
+        );
         self.failed == 0
     }
 }

@@ -14,11 +14,13 @@ mod http;
 mod lines;
 mod peer;
 mod relay;
+#[path = "../../interop/src/report.rs"]
 mod report;
 mod seat;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +28,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::relay::{Flavor, Relay};
 use crate::report::{Case, Report};
+
+/// How long one case may take, connecting included.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 #[derive(Parser)]
 #[command(about = "Drives published MoQ clients of older lines against a relay binary", version)]
