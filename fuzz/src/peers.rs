@@ -73,7 +73,7 @@ pub async fn deserted(world: &World) {
     tokio::time::timeout(Duration::from_secs(600), world.deserted()).await.expect("every session ends");
     // The tasks of a session are dropped after it, some at a time.
     for _ in 0..1000 {
-        if world.origin.is_empty() {
+        if world.origin.is_empty() && world.origin.cache().used() == 0 {
             break;
         }
         settle().await;
