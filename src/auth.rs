@@ -1,104 +1,371 @@
-//! Who may do what: credentials and a path go in, a grant or a refusal comes out.
+//! Who may do what: a request goes in, a grant or a refusal comes out.
 //!
-//! Every door (QUIC, HTTP) asks here, with what the peer brought and the path it wants, before it lets the peer near
-//! the model. What a grant allows is a pair of scopes, so the model needs to know nothing of tokens.
+//! Every door (QUIC, WebTransport, WebSocket, TCP, Unix, HTTP) asks here, with the path that somebody wants and what it
+//! brought along, before it lets it near the model. What a grant allows is a pair of scopes, so the model needs to know
+//! nothing of tokens.
+//!
+//! ```text
+//!  request ─┬ certificate ──────────────────────────────→ everything at the path
+//!           ├ token ─ keys ─ token ─ claims ─┐
+//!           ├ nothing ─ anonymous ───────────┼──────────→ grant ─ deny ─→ session, until it ends
+//!           └ nobody here knows: api, service┘
+//! ```
+//!
+//! `keys` are the sources of keys, `token` checks a signature, `claims` reads what was signed; `jwk` is a key as a file
+//! has it, `verifier` and `signer` what can be done with it.
 
 mod anonymous;
+mod api;
+mod claims;
+pub mod config;
+mod deny;
 mod grant;
+mod http;
+mod jwk;
+mod keys;
+mod request;
+mod service;
+mod token;
+mod verifier;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::{debug, warn};
 
 pub use anonymous::PublicError;
-pub use grant::{Credentials, Grant, Refusal, Token};
+pub use config::{Config, Public};
+pub use grant::{Grant, Reason, Recheck, Refusal, Revocable, Token};
+pub use http::Trust;
+pub use jwk::{Jwk, KeyError, KeyScope};
+pub use request::{Certificate, Request};
+pub use service::Farewell;
 
-use crate::types::{Path, Scope};
-
-/// What can be set about access.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Config {
-    /// What anybody may publish and watch without a token.
-    pub public: Scope,
-}
-
-impl Config {
-    /// The scope that the spellings of `auth.public` describe; no text at all is no scope at all.
-    pub fn public_scope<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Scope, PublicError> {
-        texts.into_iter().map(anonymous::prefix).collect::<Result<_, _>>().map(Scope::new)
-    }
-
-    /// Whether anybody at all could get in.
-    pub fn admits_anyone(&self) -> bool {
-        !self.public.is_empty()
-    }
-}
+use self::{
+    api::Api,
+    claims::Rules,
+    deny::Deny,
+    http::Client,
+    keys::{Keys, Source},
+    service::{Event, Service},
+    token::Unverified,
+};
+use crate::types::{Path, PathError, Scope};
 
 /// Decides about each session and request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Auth {
-    public: Scope,
+    config: Config,
+    /// What anybody may publish and watch.
+    public: (Scope, Scope),
+    rules: Rules,
+    /// Where the keys of tokens are looked for, one after the other.
+    keys: Vec<Keys>,
+    /// Keys that count below a path, in place of all others.
+    paths: Vec<(Path, Keys)>,
+    public_api: Option<Api>,
+    api: Option<Api>,
+    service: Option<Service>,
+    deny: Option<Deny>,
+    /// Told when the list of the denied or the wall clock has changed.
+    changes: watch::Sender<()>,
+}
+
+/// A setting with which nothing can be decided.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{key} = {value:?}: {reason}")]
+pub struct OpenError {
+    /// The setting.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 impl Auth {
-    /// Access as configured.
-    pub fn new(config: &Config) -> Self {
-        Self { public: config.public.clone() }
+    /// Access as configured. Blocks on the files of keys; what is asked for by HTTP is asked for when it is needed.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        let wrong = |key, value: &str, reason: String| OpenError { key, value: value.to_owned(), reason };
+        let client = Client::new(&config.tls, None).map_err(|error| wrong("auth.tls", "", error.to_string()))?;
+        let keys = |key, source: &Source| {
+            Keys::open(source, config.refresh_interval, &client)
+                .map_err(|reason| wrong(key, &source.to_string(), reason))
+        };
+        let single = config.key.as_ref().map(|source| keys("auth.key", source)).transpose()?;
+        let named = config.key_dir.as_ref().map(|source| Keys::directory(source, &client));
+        let mut paths = Vec::new();
+        for (path, source) in &config.paths {
+            paths.push((path.clone(), keys("auth.path", source)?));
+        }
+        let deny = config.deny.as_ref().map(|path| {
+            Deny::open(path).map_err(|error| wrong("auth.deny", &path.display().to_string(), error.reason))
+        });
+        let service = config.url.as_ref().map(|url| {
+            Service::new(url, &config.tls, &config.node).map_err(|error| wrong("auth.url", url, error.to_string()))
+        });
+        let api = |base: &String| Api::new(base.clone(), client.clone());
+        Ok(Self {
+            public: config.public.scopes(),
+            rules: Rules { legacy: config.legacy_claims, audience: config.audience.clone() },
+            keys: named.into_iter().chain(single).collect(),
+            paths,
+            public_api: config.public.api.as_ref().map(api),
+            api: config.api.as_ref().map(api),
+            service: service.transpose()?,
+            deny: deny.transpose()?,
+            changes: watch::Sender::new(()),
+            config: config.clone(),
+        })
     }
 
-    /// What somebody with these credentials may do on `path`. All names of the session are relative to that path.
-    pub fn authorize(&self, credentials: &Credentials, path: &Path) -> Result<Grant, Refusal> {
-        match credentials.token {
-            // A token must not be worth less than none at all by accident: say that nobody here can read it.
-            Some(_) => Err(Refusal::NoKey),
-            None => anonymous::authorize(&self.public, path),
+    /// A request for the path of a URL, with the token that is in it.
+    pub fn request(&self, path: &str, query: Option<&str>) -> Result<Request, PathError> {
+        Request::new(path, query, self.config.token_in_path)
+    }
+
+    /// What somebody may do. All names of the session are relative to the root of the grant.
+    pub async fn authorize(&self, request: &Request) -> Result<Grant, Refusal> {
+        self.decide(request, Event::Connect).await
+    }
+
+    /// Waits until a session must end: its rights are over, were taken back, or are not confirmed any more.
+    pub async fn ended(&self, request: &Request, grant: &Grant) -> Reason {
+        let mut changes = self.changes.subscribe();
+        let mut recheck = grant.recheck.map(Schedule::new);
+        loop {
+            let left = match grant.expires.map(|expires| expires.duration_since(wall_clock())) {
+                Some(Ok(left)) if left > Duration::ZERO => left.min(LONGEST_WAIT),
+                Some(_) => return Reason::Expired,
+                None => LONGEST_WAIT,
+            };
+            if self.is_denied(&grant.revocable).await {
+                return Reason::Revoked;
+            }
+            let due = recheck.as_ref().map(|recheck| recheck.next);
+            tokio::select! {
+                () = sleep(left) => {}
+                _ = changes.changed() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if let Some(reason) = self.confirm(request, grant, recheck.as_mut()).await {
+                        return reason;
+                    }
+                }
+            }
         }
     }
+
+    /// Tells whoever wants to know that a session is over.
+    pub async fn farewell(&self, request: &Request, how: Farewell<'_>) {
+        if let Some(service) = &self.service {
+            service.farewell(request, how).await;
+        }
+    }
+
+    /// Whether an auth service wants to hear of the ends of sessions.
+    pub const fn wants_farewells(&self) -> bool {
+        self.service.is_some()
+    }
+
+    /// Fetches keys again, and looks for what changes the rights of those who are in. Until dropped.
+    pub async fn maintain(&self) {
+        let all = self.keys.iter().chain(self.paths.iter().map(|(_, keys)| keys));
+        let keys = futures::future::join_all(all.map(Keys::maintain));
+        tokio::join!(keys, self.watch_changes());
+    }
+
+    async fn watch_changes(&self) {
+        let mut list = self.list().await;
+        let (mut wall, mut steady) = (wall_clock(), Instant::now());
+        loop {
+            sleep(EVERY).await;
+            let now = self.list().await;
+            let changed = match (&list, &now) {
+                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+                (old, new) => old.is_some() != new.is_some(),
+            };
+            list = now;
+            // Somebody has set the clock: whoever sleeps until its rights end may sleep too long.
+            let expected = wall + steady.elapsed();
+            (wall, steady) = (wall_clock(), Instant::now());
+            let jumped = wall.duration_since(expected).unwrap_or_else(|early| early.duration()) > JUMP;
+            if changed || jumped {
+                self.changes.send_replace(());
+            }
+        }
+    }
+
+    async fn list(&self) -> Option<Arc<deny::List>> {
+        self.deny.as_ref()?.list().await
+    }
+
+    async fn decide(&self, request: &Request, event: Event) -> Result<Grant, Refusal> {
+        let request = &request.clone().under_domain(&self.config.domains)?;
+        let here = self.decide_here(request).await;
+        let grant = match here {
+            Err(refusal) if refusal.reason.is_for_others() => self.ask_others(request, event, refusal).await?,
+            other => other?,
+        };
+        if self.is_denied(&grant.revocable).await {
+            return Err(Refusal::new(Reason::Revoked).because(format!("{:?}", grant.revocable)));
+        }
+        Ok(grant)
+    }
+
+    /// By what is known here.
+    async fn decide_here(&self, request: &Request) -> Result<Grant, Refusal> {
+        if let Some(certificate) = &request.certificate {
+            if self.api.is_some() || self.service.is_some() {
+                return Err(Refusal::new(Reason::NoKey));
+            }
+            return Ok(Grant::of_certificate(request.path.clone(), certificate));
+        }
+        match &request.token {
+            Some(token) => self.check(token, request).await,
+            None => anonymous::authorize(&self.public, &request.path),
+        }
+    }
+
+    async fn check(&self, token: &Token, request: &Request) -> Result<Grant, Refusal> {
+        // A token must not be worth less than none at all by accident: say that nobody here can read it.
+        let sources = self.sources(&request.path);
+        let mut refusal = Refusal::new(Reason::NoKey);
+        if sources.is_empty() {
+            return Err(refusal);
+        }
+        let token = Unverified::parse(token)?;
+        for keys in sources {
+            let found = match keys.find(token.kid.as_deref()).await {
+                Ok(found) => found,
+                Err(unknown) => {
+                    refusal = unknown;
+                    continue;
+                }
+            };
+            for key in found {
+                match token.verify(&key, &self.rules, wall_clock()) {
+                    Ok(mut rights) => {
+                        if rights.legacy {
+                            debug!("the token has old claims: newer tools write put and get for pub and sub");
+                        }
+                        let path =
+                            if request.below_path { rights.move_below(&request.path)? } else { request.path.clone() };
+                        return rights.grant(&path, token.kid.clone().or_else(|| key.kid.clone()));
+                    }
+                    // Another key of the same source may be the right one; any other refusal is the holder's.
+                    Err(wrong) if matches!(wrong.reason, Reason::Signature | Reason::Algorithm) => refusal = wrong,
+                    Err(wrong) => return Err(wrong),
+                }
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The keys that count at a path.
+    fn sources(&self, path: &Path) -> Vec<&Keys> {
+        let here = self.paths.iter().filter(|(prefix, _)| path.has_prefix(prefix));
+        match here.max_by_key(|(prefix, _)| prefix.segments().count()) {
+            Some((_, keys)) => vec![keys],
+            None => self.keys.iter().collect(),
+        }
+    }
+
+    /// By the services that know more.
+    async fn ask_others(&self, request: &Request, event: Event, refusal: Refusal) -> Result<Grant, Refusal> {
+        if let Some(api) = &self.api {
+            return api.authorize(request, &self.rules, wall_clock()).await;
+        }
+        if let Some(service) = &self.service {
+            return service.authorize(request, event).await;
+        }
+        match &self.public_api {
+            Some(api) if refusal.reason == Reason::NotPublic => api.public(&request.path).await,
+            _ => Err(refusal),
+        }
+    }
+
+    async fn is_denied(&self, names: &Revocable) -> bool {
+        if self.deny.is_none() || (names.key.is_none() && names.token.is_none()) {
+            return false;
+        }
+        self.list().await.is_none_or(|list| list.has(names))
+    }
+
+    /// Asks again; a reason when the session must end.
+    async fn confirm(&self, request: &Request, grant: &Grant, schedule: Option<&mut Schedule>) -> Option<Reason> {
+        let schedule = schedule?;
+        match self.decide(request, Event::Revalidate).await {
+            Ok(now) if grant.is_within(&now) => schedule.confirmed(),
+            Ok(_) => return Some(Reason::Revoked),
+            Err(refusal) if refusal.reason.is_temporary() => {
+                warn!(reason = refusal.reason.name(), story = refusal.story(), "rights not confirmed");
+                if schedule.postponed() == Over(true) {
+                    return Some(refusal.reason);
+                }
+            }
+            Err(refusal) => {
+                debug!(reason = refusal.reason.name(), story = refusal.story(), "rights taken back");
+                return Some(Reason::Revoked);
+            }
+        }
+        None
+    }
+}
+
+/// When to ask again.
+struct Schedule {
+    recheck: Recheck,
+    /// When the last answer came.
+    confirmed: Instant,
+    next: Instant,
+    /// How long to wait after the next failure.
+    retry: Duration,
+}
+
+/// Whether nobody has answered for too long.
+#[derive(PartialEq, Eq)]
+struct Over(bool);
+
+impl Schedule {
+    fn new(recheck: Recheck) -> Self {
+        let now = Instant::now();
+        Self { recheck, confirmed: now, next: now + recheck.every, retry: FIRST_RETRY }
+    }
+
+    fn confirmed(&mut self) {
+        *self = Self::new(self.recheck);
+    }
+
+    fn postponed(&mut self) -> Over {
+        let most = self.recheck.every.min(LAST_RETRY).max(FIRST_RETRY);
+        let jitter = 0.75 + rand::random::<f64>() / 2.0;
+        self.next = Instant::now() + self.retry.min(most).mul_f64(jitter);
+        self.retry *= 2;
+        Over(self.confirmed.elapsed() > self.recheck.every + self.recheck.patience)
+    }
+}
+
+/// How often the clock and the list of the denied are looked at. Half: twice the system calls; double: whoever was
+/// denied, or has slept through a change of the clock, stays longer than a second.
+const EVERY: Duration = Duration::from_millis(500);
+/// A step of the wall clock that is not just its drift.
+const JUMP: Duration = Duration::from_millis(250);
+/// Timers of a session count at most this far ahead.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// The time by which tokens and certificates live.
+#[expect(clippy::disallowed_methods, reason = "the dates in tokens are those of the wall clock")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn auth(public: &[&str]) -> Auth {
-        Auth::new(&Config { public: Config::public_scope(public.iter().copied()).unwrap() })
-    }
-
-    fn path(text: &str) -> Path {
-        Path::parse(text).unwrap()
-    }
-
-    #[test]
-    fn anonymous_sessions_get_what_is_public_below_their_path() {
-        let grant = auth(&["anon", "demo"]).authorize(&Credentials::default(), &path("anon/room")).unwrap();
-        assert_eq!((&grant.root, grant.publish.prefixes()), (&path("anon/room"), &[path("anon/room")][..]));
-        assert_eq!((&grant.publish, grant.expires, grant.cluster), (&grant.subscribe, None, false));
-
-        let grant = auth(&["anon", "demo"]).authorize(&Credentials::default(), &Path::root()).unwrap();
-        assert_eq!(grant.subscribe.prefixes(), [path("anon"), path("demo")]);
-        assert!(grant.root.is_empty());
-    }
-
-    #[test]
-    fn everything_public_is_everything() {
-        let grant = auth(&[""]).authorize(&Credentials::default(), &Path::root()).unwrap();
-        assert_eq!(grant.publish, Scope::everything());
-    }
-
-    #[test]
-    fn other_paths_are_refused() {
-        let refusal = auth(&["anon"]).authorize(&Credentials::default(), &path("private")).unwrap_err();
-        assert_eq!((refusal, refusal.reason()), (Refusal::NotPublic, "auth/not-public"));
-        assert_eq!(auth(&[]).authorize(&Credentials::default(), &Path::root()).unwrap_err(), Refusal::NotPublic);
-    }
-
-    #[test]
-    fn a_token_nobody_can_read_is_refused_even_where_public() {
-        let credentials = Credentials { token: Token::new("ey.secret.x") };
-        let refusal = auth(&[""]).authorize(&credentials, &Path::root()).unwrap_err();
-        assert_eq!((refusal, refusal.reason()), (Refusal::NoKey, "auth/no-key"));
-        assert!(!refusal.to_string().contains("secret"));
-    }
-
-    #[test]
-    fn an_empty_token_is_no_token() {
-        let credentials = Credentials { token: Token::new("") };
-        assert!(auth(&[""]).authorize(&credentials, &Path::root()).is_ok());
-    }
-}
+mod tests;

@@ -42,6 +42,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod files;
 pub mod model;
 pub mod relay;
 pub mod session;

@@ -80,7 +80,7 @@ impl Relay {
             [] => identity.clone(),
             _ => Identity::load(&Tls { cert: cert.clone(), key: key.clone(), generate: Vec::new() })?,
         };
-        let auth = Arc::new(Auth::new(&config.auth));
+        let auth = Arc::new(Auth::open(&config.auth)?);
         let sockets = bind::bind(config, optional)?;
         let limits = Limits {
             capacity: config.model.capacity,
@@ -163,6 +163,8 @@ impl Relay {
             tasks.spawn(https.maintain());
         }
         tasks.spawn(shared.identity.clone().maintain());
+        let auth = shared.auth.clone();
+        tasks.spawn(async move { auth.maintain().await });
         tasks.spawn(sweep(shared.origin.cache().clone()));
         let over = tokio::select! {
             () = stopped(shutdown.clone()) => false,

@@ -47,6 +47,14 @@ pub struct Link {
     pub rtt: Option<Duration>,
 }
 
+/// Bytes so far, with all that the door adds to them, where it counts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[allow(missing_docs)]
+pub struct Traffic {
+    pub sent: u64,
+    pub received: u64,
+}
+
 /// The sending half of a stream.
 #[derive(Debug)]
 pub struct SendStream {
@@ -198,6 +206,15 @@ impl Connection {
             Self::Quic(c) => c.link(),
             Self::Stream(c) => c.link(),
             Self::Memory(_) => Link { bitrate: None, rtt: Some(Duration::ZERO) },
+        }
+    }
+
+    /// How much has gone over the connection.
+    pub fn traffic(&self) -> Traffic {
+        match self {
+            Self::Quic(c) => c.traffic(),
+            Self::Stream(c) => c.traffic(),
+            Self::Memory(_) => Traffic::default(),
         }
     }
 

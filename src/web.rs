@@ -25,7 +25,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 pub use config::Config;
 pub use server::serve;
-pub use upgrade::Door;
+pub use upgrade::{Door, Knock};
 
 use problem::Problem;
 

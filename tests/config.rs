@@ -84,6 +84,11 @@ fn scope(prefixes: &[&str]) -> Scope {
     Scope::new(prefixes.iter().map(|prefix| moq_relay::types::Path::parse(prefix).unwrap()).collect())
 }
 
+/// What anybody may publish and watch alike.
+fn public(config: &Config) -> Scope {
+    config.auth.public.both.clone()
+}
+
 fn addresses(list: &[&str]) -> Vec<Address> {
     list.iter().map(|text| Address::parse(text).unwrap()).collect()
 }
@@ -121,10 +126,10 @@ const ROWS: &[Row] = &[
     ("web.https.cert", "a,b", |c| c.web.https.cert == [Path::new("a"), Path::new("b")]),
     ("web.https.key", "a", |c| c.web.https.key == [Path::new("a")]),
     ("web.ws", "off", |c| !c.web.ws),
-    ("auth.public", "anon", |c| c.auth.public == scope(&["anon"])),
-    ("auth.public", "", |c| c.auth.public == Scope::everything()),
-    ("auth.public", "**", |c| c.auth.public == Scope::everything()),
-    ("auth.public", "anon/**,demo", |c| c.auth.public == scope(&["anon", "demo"])),
+    ("auth.public", "anon", |c| public(c) == scope(&["anon"])),
+    ("auth.public", "", |c| public(c) == Scope::everything()),
+    ("auth.public", "**", |c| public(c) == Scope::everything()),
+    ("auth.public", "anon/**,demo", |c| public(c) == scope(&["anon", "demo"])),
     ("cache.capacity", "8GiB", |c| c.model.capacity == 8 << 30),
     ("cache.capacity", "4096", |c| c.model.capacity == 4096),
     ("cache.duration", "2m", |c| c.model.duration == Duration::from_secs(120)),
@@ -171,7 +176,7 @@ fn every_setting_has_a_key_in_the_file() {
         (&["web.pem".into()][..], &["web.key".into()][..])
     );
     assert!(!config.web.ws);
-    assert_eq!(config.auth.public, scope(&["anon", "demo"]));
+    assert_eq!(public(&config), scope(&["anon", "demo"]));
     assert_eq!((config.model.capacity, config.model.groups), (64 << 20, Some(8)));
     assert_eq!(config.model.duration, Duration::from_secs(90));
     assert_eq!(config.log.directives(), "debug");
@@ -187,7 +192,7 @@ fn an_empty_file_is_all_defaults() {
     assert!(config.transport.server.tcp.is_empty() && config.transport.server.unix == Unix::default());
     assert_eq!((&config.session.server, &config.session.client), (&Offer::default(), &Offer::default()));
     assert_eq!(config.session.drain, Duration::from_secs(10));
-    assert_eq!(config.auth.public, Scope::none());
+    assert_eq!(public(&config), Scope::none());
     assert_eq!((config.model.duration, config.model.groups), (Duration::from_secs(30), None));
     assert!(config.model.capacity > 0 && config.model.capacity <= 8 << 30);
     assert_eq!(config.log.directives(), "info");
@@ -232,7 +237,7 @@ fn lists_come_with_commas_or_repeated() {
     let world = World::with_file("");
     let config = world.config(&["FILE", "--server-tls-cert", "a,b", "--server-tls-cert", "c", "--auth-public", "x,"]);
     assert_eq!(config.transport.server.tls.cert.len(), 3);
-    assert_eq!(config.auth.public, scope(&["x"]));
+    assert_eq!(public(&config), scope(&["x"]));
 }
 
 #[test]
@@ -255,7 +260,7 @@ fn what_the_old_docs_show_loads_as_it_stands() {
     let server = &loaded.config.transport.server;
     assert_eq!(server.listen, addresses(&["[::]:4443"]));
     assert_eq!((&server.tls.cert[..], &server.tls.key[..]), (&["cert.pem".into()][..], &["key.pem".into()][..]));
-    assert_eq!(loaded.config.auth.public, scope(&["anon"]));
+    assert_eq!(public(&loaded.config), scope(&["anon"]));
     assert!(!loaded.development);
     let notes: Vec<_> = loaded.notes.iter().map(|note| note.rsplit_once('/').unwrap().1).collect();
     assert_eq!(
@@ -276,7 +281,7 @@ fn files_of_other_releases_load() {
 
     let config = sample("listen-0.17.toml").config(&["FILE"]);
     assert_eq!(config.transport.server.listen, addresses(&["[::]:443"]));
-    assert_eq!(config.auth.public, scope(&["anon"]));
+    assert_eq!(public(&config), scope(&["anon"]));
     assert!(config.transport.client.tls.disable_verify);
 }
 
@@ -350,11 +355,11 @@ fn nothing_given_serves_this_machine() {
     assert!(loaded.development && loaded.notes.is_empty());
     assert_eq!(loaded.config.transport.server.listen, addresses(&["127.0.0.1:4443", "[::1]:4443"]));
     assert_eq!(loaded.config.transport.server.tls.generate, ["localhost"]);
-    assert_eq!(loaded.config.auth.public, Scope::everything());
+    assert_eq!(public(&loaded.config), Scope::everything());
 
     let louder = World::new().read(&["--log-level", "debug", "--auth-public", "anon"]).unwrap();
     assert!(louder.development);
-    assert_eq!((louder.config.log.level, louder.config.auth.public), (Level::Debug, scope(&["anon"])));
+    assert_eq!((louder.config.log.level, public(&louder.config)), (Level::Debug, scope(&["anon"])));
 }
 
 #[test]

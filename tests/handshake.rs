@@ -34,7 +34,7 @@ async fn web(relay: &TestRelay, dialect: &'static Dialect, target: &str) -> Peer
 
 async fn public(prefix: &str) -> TestRelay {
     let scope = auth::Config::public_scope([prefix]).unwrap();
-    TestRelay::with(|config| config.auth.public = scope).await
+    TestRelay::with(|config| config.auth.public.both = scope).await
 }
 
 #[tokio::test]

@@ -235,7 +235,7 @@ async fn sessions_come_in_by_websocket_over_one_connection_of_http_2() {
 #[tokio::test]
 async fn on_http_2_the_same_requests_are_refused() {
     let scope = auth::Config::public_scope(["anon"]).unwrap();
-    let relay = relay(|config| config.auth.public = scope).await;
+    let relay = relay(|config| config.auth.public.both = scope).await;
     let mut client = http2(&relay).await;
     get(&mut client, "/health").await;
     let deep = "/anon".to_owned() + &"/a".repeat(32);

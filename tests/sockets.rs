@@ -153,7 +153,7 @@ async fn the_path_of_setup_is_the_root_of_all_names() {
 #[tokio::test]
 async fn outside_of_what_is_public_a_session_is_refused_with_a_reason() {
     let scope = auth::Config::public_scope(["anon"]).unwrap();
-    let relay = relay(|config| config.auth.public = scope).await;
+    let relay = relay(|config| config.auth.public.both = scope).await;
     for (target, reason) in [
         ("/private", "auth/not-public: "),
         ("/anon?jwt=ey.no.key", "auth/no-key: "),

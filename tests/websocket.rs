@@ -49,7 +49,7 @@ async fn relay(change: impl FnOnce(&mut Config)) -> TestRelay {
 /// One where only this prefix is public.
 async fn public(prefix: &str) -> TestRelay {
     let scope = auth::Config::public_scope([prefix]).unwrap();
-    relay(|config| config.auth.public = scope).await
+    relay(|config| config.auth.public.both = scope).await
 }
 
 /// One that speaks only these.

@@ -1,6 +1,6 @@
 //! Sessions without a token: the public prefixes and their spellings.
 
-use super::{Grant, Refusal};
+use super::grant::{Grant, Reason, Refusal};
 use crate::types::{Path, PathError, Scope};
 
 /// Why a text is not a public prefix.
@@ -24,20 +24,14 @@ pub(super) fn prefix(text: &str) -> Result<Path, PublicError> {
     if path.is_pattern() { Err(PublicError::Pattern) } else { Ok(path) }
 }
 
-/// Everything public below `path`, to publish and to watch alike.
-pub(super) fn authorize(public: &Scope, path: &Path) -> Result<Grant, Refusal> {
-    let scope = Scope::new(public.intersect(path));
-    if scope.is_empty() {
-        return Err(Refusal::NotPublic);
+/// What is public at or below `path`.
+pub(super) fn authorize((publish, subscribe): &(Scope, Scope), path: &Path) -> Result<Grant, Refusal> {
+    let below = |scope: &Scope| Scope::new(scope.intersect(path));
+    let (publish, subscribe) = (below(publish), below(subscribe));
+    if publish.is_empty() && subscribe.is_empty() {
+        return Err(Refusal::new(Reason::NotPublic));
     }
-    Ok(Grant {
-        root: path.clone(),
-        publish: scope.clone(),
-        subscribe: scope,
-        expires: None,
-        cluster: false,
-        label: "anonymous".to_owned(),
-    })
+    Ok(Grant::new(path.clone(), publish, subscribe, "anonymous"))
 }
 
 #[cfg(test)]

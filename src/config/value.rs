@@ -85,6 +85,18 @@ impl Value {
         if duration > LONGEST { Err("must not be longer than 30 days".into()) } else { Ok(duration) }
     }
 
+    /// A time as in [`duration`](Self::duration), or a number of seconds.
+    pub(super) fn seconds(&self) -> Result<Duration, Reason> {
+        let digits = |text: &str| text.trim().parse::<u64>().ok();
+        match self {
+            Self::Number(_) => Ok(Duration::from_secs(self.number()?)),
+            Self::Text(text) => {
+                digits(text).map_or_else(|| self.duration(), |seconds| Ok(Duration::from_secs(seconds)))
+            }
+            _ => Err(self.mismatch("a time")),
+        }
+    }
+
     /// One path or a list of them.
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Reason> {
         let path = |text: &str| if text.is_empty() { Err("a path must not be empty".into()) } else { Ok(text.into()) };

@@ -14,6 +14,7 @@ use super::{Shared, connection, stopped};
 use crate::{
     session::IDLE_STREAMS,
     transport::{Incoming, Listener, config::Allow, incoming::HTTP3, socket},
+    web::Knock,
     wire::{Dialect, lite::close},
 };
 
@@ -75,13 +76,13 @@ pub(super) enum Clients {
     /// A UDP socket.
     Quic(Listener),
     /// The doors that share the relay's own runtime.
-    Others(mpsc::Receiver<Incoming>),
+    Others(mpsc::Receiver<Knock>),
 }
 
 impl Clients {
-    async fn next(&mut self) -> Option<Incoming> {
+    async fn next(&mut self) -> Option<Knock> {
         match self {
-            Self::Quic(listener) => listener.accept().await,
+            Self::Quic(listener) => listener.accept().await.map(Knock::from),
             Self::Others(knocks) => knocks.recv().await,
         }
     }
@@ -102,9 +103,9 @@ pub(super) async fn serve(shared: Arc<Shared>, mut from: Clients, shutdown: watc
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            incoming = from.next() => {
-                let Some(incoming) = incoming else { break };
-                clients.spawn(connection::serve(shared.clone(), incoming, shutdown.clone()));
+            knock = from.next() => {
+                let Some(knock) = knock else { break };
+                clients.spawn(connection::serve(shared.clone(), knock, shutdown.clone()));
             }
             Some(done) = clients.join_next() => report(done),
             () = &mut stop => break,
@@ -133,11 +134,11 @@ fn report(done: Result<(), tokio::task::JoinError>) {
 }
 
 /// Takes TCP connections for QMux until the doors are closed.
-pub(super) async fn tcp(listener: net::TcpListener, door: mpsc::Sender<Incoming>) {
+pub(super) async fn tcp(listener: net::TcpListener, door: mpsc::Sender<Knock>) {
     loop {
         tokio::select! {
             (stream, remote) = socket::accept("TCP", || listener.accept()) => {
-                let _ = door.send(Incoming::Tcp(stream, remote)).await;
+                let _ = door.send(Incoming::Tcp(stream, remote).into()).await;
             }
             () = door.closed() => return,
         }
@@ -145,7 +146,7 @@ pub(super) async fn tcp(listener: net::TcpListener, door: mpsc::Sender<Incoming>
 }
 
 /// The same on a Unix socket, from those who may. Its file is removed in the end.
-pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sender<Incoming>) -> Result<()> {
+pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sender<Knock>) -> Result<()> {
     let listener = net::UnixListener::from_std(listener)?;
     let _file = Removed(listener.local_addr()?);
     loop {
@@ -160,7 +161,7 @@ pub(super) async fn unix(listener: UnixListener, allow: Allow, door: mpsc::Sende
             debug!(uid, gid, pid, "refused on the Unix socket: not on the list");
             continue;
         }
-        let _ = door.send(Incoming::Unix(stream)).await;
+        let _ = door.send(Incoming::Unix(stream).into()).await;
     }
 }
 

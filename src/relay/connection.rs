@@ -1,6 +1,6 @@
 //! The life of one client: handshake → who is it and what may it do → session → over.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -10,11 +10,12 @@ use tracing::{Instrument, debug, info, info_span};
 
 use super::{Shared, stopped};
 use crate::{
-    auth::{Credentials, Grant},
+    auth::{self, Farewell, Grant},
     model::origin::{SessionId, View},
     session::{self, Peer, handshake},
-    transport::{Connection, Greeting, Incoming, websocket::Bearer},
-    types::Path,
+    transport::{Connection, Greeting, Incoming, Traffic},
+    types::PathError,
+    web::Knock,
     wire::lite::close,
 };
 
@@ -28,7 +29,8 @@ const RECEIVE_WINDOW: u32 = 8 << 20;
 const SEND_WINDOW: u64 = 4 << 20;
 
 /// Serves one incoming connection to its end. After `shutdown` the peer is asked to move, and has to in time.
-pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, shutdown: watch::Receiver<bool>) {
+pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver<bool>) {
+    let Knock { incoming, admitted } = knock;
     let id = shared.origin.session();
     let (door, remote) = (incoming.door(), incoming.remote_address());
     let span = match remote {
@@ -41,7 +43,19 @@ pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, shutdown: wat
             () = stopped(shutdown.clone()) => return,
         };
         match greeted {
-            Ok(greeted) => run(&shared, id, greeted, shutdown).await,
+            Ok(greeted) => {
+                let admitted = match admitted {
+                    Some(admitted) => Some(admitted),
+                    None => {
+                        let dialect = greeted.peer.dialect.name;
+                        let request = request(&shared, &greeted, door, remote);
+                        admit(&shared, greeted.conn.clone(), dialect, request).await
+                    }
+                };
+                if let Some((request, grant)) = admitted {
+                    run(&shared, id, greeted, &request, grant, shutdown).await;
+                }
+            }
             // A client whose race was won by another door leaves like this.
             Err(reason) => debug!(%reason, "handshake failed"),
         }
@@ -56,14 +70,14 @@ struct Greeted {
     peer: Peer,
     /// Path and query, as the URL or SETUP has it.
     target: String,
-    bearer: Option<Bearer>,
+    host: Option<String>,
 }
 
 /// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     let (offer, deadline) = (&shared.offer, Instant::now() + handshake::DEADLINE);
     let greeting = timeout_at(deadline, incoming.greet(&offer.alpns())).await.map_err(|_| "too slow to connect")?;
-    let Greeting { conn, protocol, url, bearer } = greeting.map_err(|error| error.to_string())?;
+    let Greeting { conn, protocol, url, host } = greeting.map_err(|error| error.to_string())?;
     let Some(choice) = offer.select(protocol.as_deref()) else {
         let asked = protocol.as_deref().unwrap_or("none that is offered");
         let reason = format!("no dialect in common: {asked} asked for, {} offered", offer.alpns().join(", "));
@@ -79,49 +93,95 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     };
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
     let target = url.unwrap_or_else(|| peer.setup.path.clone().unwrap_or_default());
-    Ok(Greeted { conn, peer, target, bearer })
+    Ok(Greeted { conn, peer, target, host })
 }
 
-async fn run(shared: &Shared, id: SessionId, greeted: Greeted, shutdown: watch::Receiver<bool>) {
-    let Greeted { conn, peer, target, bearer } = greeted;
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let dialect = peer.dialect.name;
-    let grant = match authorize(shared, path, &Credentials::new(query, bearer.as_ref().map(|token| &*token.0))) {
-        Ok(grant) => grant,
-        Err(reason) => {
-            info!(%reason, dialect, path, "refused");
-            return refuse(&conn, close::UNAUTHORIZED, &reason).await;
+/// What the peer asks for and has brought along.
+fn request(
+    shared: &Shared,
+    greeted: &Greeted,
+    transport: &'static str,
+    remote: Option<SocketAddr>,
+) -> Result<auth::Request, PathError> {
+    let Greeted { peer, target, host, .. } = greeted;
+    let (path, query) = target.split_once('?').map_or((&**target, None), |(path, query)| (path, Some(query)));
+    let mut request = shared.auth.request(path, query)?;
+    request.transport = transport;
+    request.remote = remote;
+    request.host.clone_from(host);
+    request.protocol = Some(peer.dialect.name.to_owned());
+    Ok(request)
+}
+
+/// What the peer may do; `None` when it was told that it may do nothing.
+async fn admit(
+    shared: &Shared,
+    conn: Connection,
+    dialect: &'static str,
+    request: Result<auth::Request, PathError>,
+) -> Option<(auth::Request, Grant)> {
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            info!(%error, dialect, "refused");
+            refuse(&conn, close::UNAUTHORIZED, &error.to_string()).await;
+            return None;
         }
     };
+    match shared.auth.authorize(&request).await {
+        Ok(grant) => Some((request, grant)),
+        Err(refusal) => {
+            let (reason, story) = (refusal.reason.name(), refusal.story());
+            info!(reason, story, dialect, path = ?request.path, "refused");
+            refuse(&conn, close::UNAUTHORIZED, &refusal.to_string()).await;
+            None
+        }
+    }
+}
+
+async fn run(
+    shared: &Shared,
+    id: SessionId,
+    greeted: Greeted,
+    request: &auth::Request,
+    grant: Grant,
+    shutdown: watch::Receiver<bool>,
+) {
+    let Greeted { conn, peer, .. } = greeted;
+    let (dialect, since) = (peer.dialect.name, Instant::now());
     info!(dialect, root = ?grant.root, who = grant.label, "connected");
     conn.set_windows(RECEIVE_WINDOW, SEND_WINDOW);
-    let Grant { root, publish, subscribe, cluster, .. } = grant;
-    let view = View::new(shared.origin.clone(), id, root, publish, subscribe, cluster);
+    let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
+    let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, grant.cluster);
+    let traffic = conn.clone();
     let (session, driver) = session::start(conn, peer, view, shared.limits);
     let running = driver.run();
     tokio::pin!(running);
-    let closed = tokio::select! {
-        closed = &mut running => Some(closed),
+    let (how, closed) = tokio::select! {
+        closed = &mut running => ("closed", Some(closed)),
+        reason = shared.auth.ended(request, &grant) => {
+            info!(reason = reason.name(), "rights are over");
+            session.close(close::UNAUTHORIZED, &format!("{}: {reason}", reason.name()));
+            (reason.name(), timeout(GOODBYE, &mut running).await.ok())
+        }
         () = stopped(shutdown) => {
             session.leave();
-            match timeout(shared.drain, &mut running).await {
+            let closed = match timeout(shared.drain, &mut running).await {
                 Ok(closed) => Some(closed),
                 Err(_) => {
                     session.close(close::GOAWAY_TIMEOUT, "server shutdown");
                     timeout(GOODBYE, &mut running).await.ok()
                 }
-            }
+            };
+            ("shutdown", closed)
         }
     };
     match closed {
         Some(closed) => info!(code = ?closed.code, reason = %closed.reason, "over"),
         None => info!("over: the peer does not take the goodbye"),
     }
-}
-
-fn authorize(shared: &Shared, path: &str, credentials: &Credentials) -> Result<Grant, String> {
-    let path = Path::parse(path).map_err(|error| error.to_string())?;
-    shared.auth.authorize(credentials, &path).map_err(|refusal| format!("{}: {refusal}", refusal.reason()))
+    let Traffic { sent, received } = traffic.traffic();
+    shared.auth.farewell(request, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
 }
 
 /// Closes with a reason and keeps the connection until the peer has read it.

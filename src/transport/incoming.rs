@@ -10,7 +10,7 @@ use web_transport_trait::Session as _;
 
 use super::{
     Connection, quic, stream,
-    websocket::{self, Bearer, WebSocket},
+    websocket::{self, WebSocket},
 };
 
 /// ALPN of WebTransport.
@@ -38,8 +38,8 @@ pub struct Greeting {
     pub protocol: Option<String>,
     /// Path and query of the URL, where the door has one.
     pub url: Option<String>,
-    /// The token of a header, where the door has them.
-    pub bearer: Option<Bearer>,
+    /// The host that the client means, by its URL or by TLS.
+    pub host: Option<String>,
 }
 
 /// Why there is no connection.
@@ -73,9 +73,9 @@ impl Incoming {
         match self {
             Self::Quic(incoming) => quic(*incoming, protocols).await,
             Self::WebSocket(socket, _) => {
-                let WebSocket { subprotocol, url, bearer, upgrading } = socket;
+                let WebSocket { subprotocol, upgrading } = socket;
                 let (conn, protocol) = websocket::accept(subprotocol, upgrading).await.map_err(refused)?;
-                Ok(Greeting { conn: Connection::Stream(conn), protocol, url: Some(url), bearer })
+                Ok(Greeting { conn: Connection::Stream(conn), protocol, url: None, host: None })
             }
             Self::Tcp(socket, _) => {
                 socket.set_nodelay(true).map_err(refused)?;
@@ -97,11 +97,12 @@ const FRAMING: Version = Version::QMux01;
 async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting, NoConnection> {
     let quic = incoming.await.map_err(refused)?;
     let data = quic.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-    let alpn = data.and_then(|data| data.protocol).and_then(|alpn| String::from_utf8(alpn).ok());
+    let (alpn, host) = data.map_or((None, None), |data| (data.protocol, data.server_name));
+    let alpn = alpn.and_then(|alpn| String::from_utf8(alpn).ok());
     if alpn.as_deref() == Some(HTTP3) {
         return web_transport(quic, protocols).await;
     }
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None, bearer: None })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None, host })
 }
 
 async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Greeting, NoConnection> {
@@ -110,19 +111,20 @@ async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Gr
         Some(query) => format!("{}?{query}", request.url.path()),
         None => request.url.path().to_owned(),
     };
+    let host = request.url.host_str().map(ToOwned::to_owned);
     let protocol = request.protocols.iter().find(|protocol| protocols.contains(&protocol.as_str())).cloned();
     let mut response = ConnectResponse::OK;
     if let Some(protocol) = &protocol {
         response = response.with_protocol(protocol);
     }
     let session = request.respond(response).await.map_err(refused)?;
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url), bearer: None })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url), host })
 }
 
 fn plain(session: Result<qmux::Session, qmux::Error>) -> Result<Greeting, NoConnection> {
     let session = session.map_err(refused)?;
     let protocol = session.protocol().map(ToOwned::to_owned);
-    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None, bearer: None })
+    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None, host: None })
 }
 
 fn refused(error: impl std::fmt::Display) -> NoConnection {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use quinn::VarInt;
 use web_transport_quinn::{self as web, Session, proto};
 
-use super::{Closed, Link, Opening, ReadError, WriteError};
+use super::{Closed, Link, Opening, ReadError, Traffic, WriteError};
 
 /// Unidirectional stream of WebTransport session 0, the first bidirectional stream.
 const UNI_HEADER: Bytes = Bytes::from_static(&[0x40, 0x54, 0x00]);
@@ -121,6 +121,11 @@ impl Connection {
         // What the congestion window lets through in one round trip.
         let rate = quic.stats().path.cwnd as f64 * 8.0 / rtt.as_secs_f64();
         Link { bitrate: (rate.is_finite() && rate >= 1.0).then_some(rate as u64), rtt: Some(rtt) }
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let stats = self.quic().stats();
+        Traffic { sent: stats.udp_tx.bytes, received: stats.udp_rx.bytes }
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {

@@ -20,7 +20,7 @@ use qmux::Error;
 use tokio::sync::oneshot;
 use web_transport_trait::{Error as _, RecvStream as _, SendStream as _, Session as _, Stats as _};
 
-use super::{Closed, Link, Opening, ReadError, WriteError};
+use super::{Closed, Link, Opening, ReadError, Traffic, WriteError};
 use crate::types::code;
 
 /// Bidirectional streams that a peer may have open, as many as on QUIC in the end.
@@ -131,6 +131,11 @@ impl Connection {
     pub(super) fn link(&self) -> Link {
         let stats = self.session.stats();
         Link { bitrate: stats.estimated_send_rate(), rtt: stats.rtt() }
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let stats = self.session.stats();
+        Traffic { sent: stats.bytes_sent().unwrap_or_default(), received: stats.bytes_received().unwrap_or_default() }
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {

@@ -96,21 +96,8 @@ pub fn accept_key(key: &[u8]) -> String {
 pub struct WebSocket {
     /// What was agreed on.
     pub subprotocol: Subprotocol,
-    /// Path and query of the request.
-    pub url: String,
-    /// The token of the request's header, if it came in one.
-    pub bearer: Option<Bearer>,
     /// Ready once the answer is out.
     pub upgrading: Upgrading,
-}
-
-/// A token. It has no text for logs.
-pub struct Bearer(pub String);
-
-impl fmt::Debug for Bearer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bearer")
-    }
 }
 
 impl fmt::Debug for WebSocket {

@@ -32,6 +32,11 @@ impl Scope {
         Self { prefixes: Vec::new() }
     }
 
+    /// What either allows.
+    pub fn union(&self, other: &Self) -> Self {
+        Self::new(self.prefixes.iter().chain(&other.prefixes).cloned().collect())
+    }
+
     /// Whether `path` is at or below a prefix.
     pub fn allows(&self, path: &Path) -> bool {
         self.prefixes.iter().any(|prefix| path.has_prefix(prefix))

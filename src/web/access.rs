@@ -1,28 +1,102 @@
 //! From a request to what it may see.
 
-use axum::http::{HeaderMap, Uri, header};
-use tracing::debug;
+use std::sync::Arc;
 
-use super::{State, problem::Problem};
+use axum::{
+    Extension,
+    http::{HeaderMap, Uri, header},
+};
+use tokio::time::Instant;
+use tracing::info;
+
+use super::{State, problem::Problem, server::Remote};
 use crate::{
-    auth::{Credentials, Grant},
+    auth::{self, Auth, Farewell, Grant},
     model::origin::View,
-    types::{Path, Scope},
+    types::Scope,
 };
 
+/// A request that was let in. Dropped when it has been answered.
+pub(super) struct Visit {
+    auth: Arc<Auth>,
+    request: auth::Request,
+    pub(super) grant: Grant,
+    since: Instant,
+}
+
 impl State {
-    /// What the request may do at `path`.
-    pub(super) fn grant(&self, uri: &Uri, headers: &HeaderMap, path: &Path) -> Result<Grant, Problem> {
-        self.auth.authorize(&credentials(uri, headers), path).map_err(|refusal| {
-            debug!(%path, reason = refusal.reason(), "request refused");
-            Problem::Refused(refusal)
+    /// Lets a request in, at `path` as its URL has it.
+    pub(super) async fn enter(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        remote: Option<Extension<Remote>>,
+        path: &str,
+    ) -> Result<Visit, Problem> {
+        let request = self.request(uri, headers, remote.map(|remote| remote.0).as_ref(), path)?;
+        let grant = self.authorize(&request).await?;
+        Ok(Visit { auth: self.auth.clone(), request, grant, since: Instant::now() })
+    }
+
+    /// Lets somebody in who wants a session at the path of the URL.
+    pub(super) async fn knock(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        remote: &Remote,
+    ) -> Result<(auth::Request, Grant), Problem> {
+        let mut request = self.request(uri, headers, Some(remote), uri.path())?;
+        request.transport = "websocket";
+        let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = uri.host().or_else(|| named.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name)));
+        request.host = host.map(str::to_ascii_lowercase);
+        let grant = self.authorize(&request).await?;
+        Ok((request, grant))
+    }
+
+    fn request(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        remote: Option<&Remote>,
+        path: &str,
+    ) -> Result<auth::Request, Problem> {
+        let mut request = self.auth.request(path, uri.query())?.with_bearer(bearer(headers));
+        request.remote = remote.map(|remote| remote.address);
+        Ok(request)
+    }
+
+    async fn authorize(&self, request: &auth::Request) -> Result<Grant, Problem> {
+        self.auth.authorize(request).await.map_err(|refusal| {
+            let (reason, story) = (refusal.reason.name(), refusal.story());
+            info!(transport = request.transport, remote = ?request.remote, path = ?request.path, reason, story, "refused");
+            Problem::Refused(refusal.reason)
         })
     }
 
     /// What there is, as far as the grant goes. A request publishes nothing.
-    pub(super) fn view(&self, grant: Grant) -> View {
+    pub(super) fn view(&self, grant: &Grant) -> View {
         let session = self.origin.session();
-        View::new(self.origin.clone(), session, grant.root, Scope::none(), grant.subscribe, false)
+        View::new(self.origin.clone(), session, grant.root.clone(), Scope::none(), grant.subscribe.clone(), false)
+    }
+}
+
+impl Visit {
+    /// Waits until it has to end.
+    pub(super) async fn ended(&self) -> auth::Reason {
+        self.auth.ended(&self.request, &self.grant).await
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if !self.auth.wants_farewells() {
+            return;
+        }
+        let (auth, request, duration) = (self.auth.clone(), self.request.clone(), self.since.elapsed());
+        tokio::spawn(async move {
+            auth.farewell(&request, Farewell { reason: "done", duration, sent: 0, received: 0 }).await;
+        });
     }
 }
 
@@ -37,11 +111,6 @@ pub(super) fn parameter<'a>(uri: &'a Uri, key: &str) -> Option<&'a str> {
     pairs.into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
-/// The token of `?jwt=`, else of `Authorization: Bearer`.
-fn credentials(uri: &Uri, headers: &HeaderMap) -> Credentials {
-    Credentials::new(uri.query().unwrap_or_default(), bearer(headers))
-}
-
 // RFC 9110 §11.1: the name of the scheme is case-insensitive.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
@@ -52,29 +121,18 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn token(uri: &str, authorization: Option<&str>) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = authorization {
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        }
-        credentials(&uri.parse().unwrap(), &headers).token.map(|token| token.secret().to_owned())
-    }
-
     #[test]
-    fn tokens_come_in_the_query_or_a_header() {
-        for (uri, authorization, expected) in [
-            ("/announced", None, None),
-            ("/announced?jwt=a.b.c", None, Some("a.b.c")),
-            ("/announced?x=1&jwt=a.b.c&jwt=d", None, Some("a.b.c")),
-            ("/announced?jwt=", None, None),
-            ("/announced?jwt=", Some("Bearer a.b.c"), Some("a.b.c")),
-            ("/announced", Some("bearer  a.b.c "), Some("a.b.c")),
-            ("/announced?jwt=a", Some("Bearer b"), Some("a")),
-            ("/announced", Some("Basic a.b.c"), None),
-            ("/announced?xjwt=a", Some("Bearer"), None),
+    fn the_scheme_of_a_token_is_bearer() {
+        for (value, expected) in [
+            ("Bearer a.b.c", Some("a.b.c")),
+            ("bearer  a.b.c ", Some("a.b.c")),
+            ("Basic a.b.c", None),
+            ("Bearer", None),
         ] {
-            assert_eq!(token(uri, authorization).as_deref(), expected, "{uri} {authorization:?}");
+            let headers = [(header::AUTHORIZATION, value.parse().unwrap())].into_iter().collect();
+            assert_eq!(bearer(&headers), expected, "{value}");
         }
+        assert_eq!(bearer(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod body;
 use std::time::Duration;
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, Uri, header},
     response::{IntoResponse, Response},
@@ -24,8 +25,9 @@ use self::{
     ask::{Ask, Which},
     body::GroupBody,
 };
-use super::problem::Problem;
+use super::{access::Visit, problem::Problem, server::Remote};
 use crate::{
+    auth::Reason,
     model::{
         group::{Group, State as Progress},
         origin::View,
@@ -45,17 +47,22 @@ const NO_GROUP: Problem = Problem::NotFound("no such group");
 const NO_FRAME: Problem = Problem::NotFound("no such frame");
 
 /// Payloads one after the other, without anything between them.
-pub(super) async fn page(State(state): State<super::State>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn page(
+    State(state): State<super::State>,
+    remote: Option<Extension<Remote>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let ask = Ask::parse(&uri)?;
-    let grant = state.grant(&uri, &headers, &ask.broadcast)?;
-    if !grant.subscribe.allows(&ask.broadcast) {
-        return Err(Problem::NOT_ALLOWED);
+    let visit = state.enter(&uri, &headers, remote, &ask.broadcast).await?;
+    if !visit.grant.subscribe.allows(&visit.grant.root) {
+        return Err(Problem::Refused(Reason::NotAllowed));
     }
-    let view = state.view(grant);
+    let view = state.view(&visit.grant);
     let interest = view.track(&Path::root(), &ask.track, HopId::NONE).map_err(|_| NO_BROADCAST)?;
     let body = match ask.which {
-        Which::Latest => latest(interest, ask.frame).await,
-        Which::Number(sequence) => numbered(&view, interest, sequence, ask.frame).await,
+        Which::Latest => latest(interest, ask.frame, visit).await,
+        Which::Number(sequence) => numbered(&view, interest, sequence, ask.frame, visit).await,
     }?;
     let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((kind, axum::body::Body::new(body)).into_response())
@@ -65,7 +72,7 @@ pub(super) async fn page(State(state): State<super::State>, uri: Uri, headers: H
 type Hold = (Interest, Option<Subscription>);
 
 /// The newest group whose first bytes come in time. One that was already cut short is as good as none.
-async fn latest(interest: Interest, frame: Option<u64>) -> Result<GroupBody, Problem> {
+async fn latest(interest: Interest, frame: Option<u64>, visit: Visit) -> Result<GroupBody, Problem> {
     let subscription = interest.subscribe(Preferences::default());
     let mut reader = interest.reader();
     let started = timeout(
@@ -79,11 +86,17 @@ async fn latest(interest: Interest, frame: Option<u64>) -> Result<GroupBody, Pro
         }),
     );
     let start = started.await.map_err(|_| LATE)??;
-    Ok(GroupBody::new(reader, start, (interest, Some(subscription))))
+    Ok(GroupBody::new(reader, start, (interest, Some(subscription)), visit))
 }
 
 /// A group from the cache, or from its source.
-async fn numbered(view: &View, interest: Interest, sequence: u64, frame: Option<u64>) -> Result<GroupBody, Problem> {
+async fn numbered(
+    view: &View,
+    interest: Interest,
+    sequence: u64,
+    frame: Option<u64>,
+    visit: Visit,
+) -> Result<GroupBody, Problem> {
     let fetched = timeout(PATIENCE, view.fetch(&interest, sequence, Preferences::default().priority));
     let ordinal = fetched.await.map_err(|_| LATE)?.map_err(|code| failed(code, NO_GROUP))?;
     let mut reader = interest.reader();
@@ -95,7 +108,7 @@ async fn numbered(view: &View, interest: Interest, sequence: u64, frame: Option<
         }),
     );
     let start = started.await.map_err(|_| LATE)??;
-    Ok(GroupBody::new(reader, start, (interest, None)))
+    Ok(GroupBody::new(reader, start, (interest, None), visit))
 }
 
 const fn is_cut(group: &Group) -> bool {

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{auth::Refusal, types::PathError};
+use crate::{auth::Reason, types::PathError};
 
 /// An answer that is not the page.
 #[derive(Debug)]
@@ -15,9 +15,7 @@ pub(super) enum Problem {
     /// The request makes no sense.
     BadRequest(Cow<'static, str>),
     /// Whoever asks may not.
-    Refused(Refusal),
-    /// There is a grant, but for something else: the reason for machines, then for people.
-    NotGranted(&'static str, &'static str),
+    Refused(Reason),
     /// It is not there, and waiting would not help.
     NotFound(&'static str),
     /// A WebSocket of another version than the one there is.
@@ -26,10 +24,6 @@ pub(super) enum Problem {
     Busy,
     /// It may be there, but did not come in time.
     TimedOut(&'static str),
-}
-
-impl Problem {
-    pub(super) const NOT_ALLOWED: Self = Self::NotGranted("auth/not-allowed", "nothing may be watched here");
 }
 
 impl From<PathError> for Problem {
@@ -42,8 +36,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
-            Self::Refused(refusal) => unauthorized(refusal.reason(), &refusal.to_string()),
-            Self::NotGranted(reason, sentence) => unauthorized(reason, sentence),
+            Self::Refused(reason) => refused(reason),
             Self::NotFound(what) => (StatusCode::NOT_FOUND, format!("{what}\n")).into_response(),
             // RFC 6455 §4.2.2: the refusal names the version that would do.
             Self::WebSocketVersion => {
@@ -56,8 +49,13 @@ impl IntoResponse for Problem {
     }
 }
 
-fn unauthorized(reason: &str, sentence: &str) -> Response {
+fn refused(reason: Reason) -> Response {
+    let body = format!("{}: {reason}\n", reason.name());
+    if reason.is_temporary() {
+        // Whom this server asks has not answered.
+        return (StatusCode::BAD_GATEWAY, body).into_response();
+    }
     // RFC 9110 §15.5.2: a 401 names a scheme that could help.
     let scheme = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-    (StatusCode::UNAUTHORIZED, scheme, format!("{reason}: {sentence}\n")).into_response()
+    (StatusCode::UNAUTHORIZED, scheme, body).into_response()
 }

@@ -50,8 +50,10 @@ const HTTP2_RESETS: usize = 20;
 const HTTP2_PING: Duration = Duration::from_secs(10);
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Remote(pub(super) SocketAddr);
+#[derive(Clone, Debug)]
+pub(super) struct Remote {
+    pub(super) address: SocketAddr,
+}
 
 /// Serves until `shutdown`, then waits for the requests in flight. Dropping it ends them at once.
 pub async fn serve(listener: TcpListener, tls: Option<Acceptor>, router: Router, shutdown: impl Future<Output = ()>) {
@@ -74,7 +76,7 @@ async fn serve_within(
                 let client = Client {
                     deadline: Instant::now() + head,
                     head,
-                    remote: Remote(remote),
+                    remote: Remote { address: remote },
                     router: router.clone(),
                     graceful: graceful.watcher(),
                 };
@@ -123,7 +125,7 @@ impl Client {
         let pages = TowerToHyperService::new(router);
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
             asked.store(true, Relaxed);
-            request.extensions_mut().insert(remote);
+            request.extensions_mut().insert(remote.clone());
             pages.call(request)
         });
         // What is spoken is settled, so that nothing waits for a guess.

@@ -49,8 +49,9 @@ fn identity(generate: &[&str]) -> Arc<Identity> {
 impl World {
     fn new(public: &str) -> Self {
         let origin = Origin::new(HopId(1), Cache::new(Limits::default()));
-        let public = auth::Config::public_scope([public]).unwrap();
-        let auth = Arc::new(Auth::new(&auth::Config { public }));
+        let both = auth::Config::public_scope([public]).unwrap();
+        let public = auth::Public { both, ..auth::Public::default() };
+        let auth = Arc::new(Auth::open(&auth::Config { public, ..auth::Config::default() }).unwrap());
         let router = router(State { identity: identity(&[]), auth, origin: origin.clone(), door: None });
         let everything = Scope::everything();
         let view = View::new(origin.clone(), origin.session(), Path::root(), everything.clone(), everything, false);
@@ -151,7 +152,7 @@ async fn certificate_is_hex_without_newline() {
     let mut state = State {
         door: None,
         identity: identity(&["localhost"]),
-        auth: Arc::new(Auth::new(&auth::Config::default())),
+        auth: Arc::new(Auth::open(&auth::Config::default()).unwrap()),
         origin: World::new("").origin,
     };
     let get = || Request::get("/certificate.sha256").body(Body::empty()).unwrap();
@@ -185,8 +186,10 @@ async fn announced_lists_names_below_the_prefix() {
     assert_eq!(world.get("/announced/room%2fa").await.1, "");
     world.publisher.unannounce(&path("room/a"));
     assert_eq!(world.get("/announced/room").await.1, "b");
-    let deep = format!("/announced/{}", "a/".repeat(33));
-    assert_eq!(world.get(&deep).await.0, StatusCode::BAD_REQUEST);
+    for page in ["announced", "fetch"] {
+        let deep = format!("/{page}/{}v", "a/".repeat(33));
+        assert_eq!(world.get(&deep).await.0, StatusCode::BAD_REQUEST, "{page}");
+    }
     drop(world.publisher);
     assert!(world.origin.is_empty());
 }

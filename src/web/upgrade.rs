@@ -16,56 +16,69 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 
-use super::{access, problem::Problem, server::Remote};
+use super::{problem::Problem, server::Remote};
 use crate::{
+    auth::{self, Grant},
     transport::{
         Incoming,
-        websocket::{Bearer, Io, Subprotocol, WebSocket, accept_key},
+        websocket::{Io, Subprotocol, WebSocket, accept_key},
     },
-    types::Path,
 };
 
 /// Where sessions go that begin as HTTP requests.
 #[derive(Clone, Debug)]
 pub struct Door {
     /// Takes them; when it is full, too many are beginning at once.
-    pub knock: mpsc::Sender<Incoming>,
+    pub knock: mpsc::Sender<Knock>,
     /// What is spoken, the favourite first.
     pub protocols: Vec<&'static str>,
     /// Whether SETUP can choose, for clients that name nothing.
     pub in_band: bool,
 }
 
+/// Somebody who wants in.
+pub struct Knock {
+    /// The way in.
+    pub incoming: Incoming,
+    /// What it asked for and was granted, where the door could tell already.
+    pub admitted: Option<(auth::Request, Grant)>,
+}
+
+impl From<Incoming> for Knock {
+    fn from(incoming: Incoming) -> Self {
+        Self { incoming, admitted: None }
+    }
+}
+
 /// Takes requests for a WebSocket, whatever page their path may be, and passes on the others.
 pub(super) async fn intercept(State(state): State<super::State>, request: Request, next: Next) -> Response {
-    let remote = request.extensions().get::<Remote>().copied();
+    let remote = request.extensions().get::<Remote>().cloned();
     match (&state.door, remote, Asked::of(&request)) {
         (Some(door), Some(remote), Some(asked)) => match asked {
-            Ok(asked) => accept(&state, door, remote, asked, request).into_response(),
+            Ok(asked) => accept(&state, door, remote, asked, request).await.into_response(),
             Err(problem) => problem.into_response(),
         },
         _ => next.run(request).await,
     }
 }
 
-fn accept(
+async fn accept(
     state: &super::State,
     door: &Door,
     remote: Remote,
     answer: Asked,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    let (uri, headers) = (request.uri().clone(), request.headers());
-    state.grant(&uri, headers, &Path::parse(uri.path())?)?;
+    let headers = request.headers();
     let subprotocol = Subprotocol::choose(&offered(headers)?, &door.protocols, door.in_band).ok_or_else(|| {
         Problem::BadRequest(format!("no subprotocol in common: {}", door.protocols.join(", ")).into())
     })?;
     let response = answer.response(&subprotocol)?;
-    let url = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
-    let bearer = access::bearer(request.headers()).map(|token| Bearer(token.to_owned()));
+    // Whoever may not come in is told by a status.
+    let admitted = state.knock(request.uri(), headers, &remote).await?;
     let upgrading = Box::pin(upgraded(on(&mut request)));
-    let socket = WebSocket { subprotocol, url, bearer, upgrading };
-    door.knock.try_send(Incoming::WebSocket(socket, remote.0)).map_err(|_| Problem::Busy)?;
+    let incoming = Incoming::WebSocket(WebSocket { subprotocol, upgrading }, remote.address);
+    door.knock.try_send(Knock { incoming, admitted: Some(admitted) }).map_err(|_| Problem::Busy)?;
     Ok(response)
 }
 

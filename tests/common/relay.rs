@@ -113,7 +113,7 @@ impl TestRelay {
 
         let unix = files.path().join("socket");
         let mut config = Config {
-            auth: auth::Config { public: Scope::everything() },
+            auth: auth::Config { public: everything_public(), ..auth::Config::default() },
             web: moq_relay::web::Config { http: Http { listen: Listen::Off }, ..Default::default() },
             ..Config::default()
         };
@@ -288,4 +288,9 @@ impl Peer {
         drop(publisher);
         assert_eq!(announced.next().await.kind(), ("ended", expected));
     }
+}
+
+/// Nobody needs a token.
+fn everything_public() -> auth::Public {
+    auth::Public { both: Scope::everything(), ..auth::Public::default() }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hyper::body::{Body, Frame};
 
 use super::{Hold, NO_FRAME, NO_GROUP, failed};
@@ -16,7 +17,7 @@ use crate::{
         track::Log,
         watch::Reader,
     },
-    web::problem::Problem,
+    web::{access::Visit, problem::Problem},
 };
 
 /// How much is taken from a group at once, give or take a frame. Half: a large group takes more looks. Double: a client
@@ -30,6 +31,8 @@ pub(super) struct GroupBody {
     ready: VecDeque<Bytes>,
     over: Option<Over>,
     _hold: Hold,
+    /// Ready when whoever asked may not read on.
+    ended: BoxFuture<'static, ()>,
 }
 
 /// How far a group has been read.
@@ -70,6 +73,9 @@ pub(super) enum Broken {
     /// Its bytes are not in memory any more.
     #[error("the group has left the cache")]
     Evicted,
+    /// The rights of whoever asked are over.
+    #[error("the token has expired or was revoked")]
+    Ended,
     /// It has ended, but not where it should have.
     #[error("the group ended within a frame")]
     Incomplete,
@@ -87,13 +93,16 @@ pub(super) fn start(ordinal: u64, group: &Group, frame: Option<u64>) -> Option<R
         Ok(Step::Complete) => Ok(Start { reading, bytes: Vec::new() }),
         Err(Broken::NoFrame) => Err(NO_FRAME),
         Err(Broken::Cut(code)) => Err(failed(code, NO_GROUP)),
-        Err(Broken::Evicted | Broken::Incomplete) => Err(NO_GROUP),
+        Err(Broken::Evicted | Broken::Incomplete | Broken::Ended) => Err(NO_GROUP),
     })
 }
 
 impl GroupBody {
-    pub(super) fn new(reader: Reader<Log>, start: Start, hold: Hold) -> Self {
-        Self { reader, reading: start.reading, ready: start.bytes.into(), over: None, _hold: hold }
+    pub(super) fn new(reader: Reader<Log>, start: Start, hold: Hold, visit: Visit) -> Self {
+        let ended = Box::pin(async move {
+            visit.ended().await;
+        });
+        Self { reader, reading: start.reading, ready: start.bytes.into(), over: None, _hold: hold, ended }
     }
 }
 
@@ -103,6 +112,10 @@ impl Body for GroupBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
+        if this.over.is_none() && this.ended.as_mut().poll(cx).is_ready() {
+            this.ready.clear();
+            this.over = Some(Over::Breaking(Broken::Ended));
+        }
         loop {
             if let Some(bytes) = this.ready.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
