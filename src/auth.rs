@@ -19,12 +19,14 @@ mod api;
 mod claims;
 pub mod config;
 mod deny;
+mod generate;
 mod grant;
 mod http;
 mod jwk;
 mod keys;
 mod request;
 mod service;
+mod signer;
 mod token;
 mod verifier;
 
@@ -40,21 +42,25 @@ use tokio::{
 use tracing::{debug, warn};
 
 pub use anonymous::PublicError;
+pub use claims::Rights;
 pub use config::{Config, Public};
 pub use grant::{Grant, Reason, Recheck, Refusal, Revocable, Token};
 pub use http::Trust;
 pub use jwk::{Jwk, KeyError, KeyScope};
-pub use request::{Certificate, Request};
+pub use request::Request;
 pub use service::Farewell;
+pub use signer::Signer;
 
 use self::{
     api::Api,
     claims::Rules,
+    config::OpenError,
     deny::Deny,
     http::Client,
     keys::{Keys, Source},
     service::{Event, Service},
     token::Unverified,
+    verifier::Verifier,
 };
 use crate::types::{Path, PathError, Scope};
 
@@ -75,18 +81,6 @@ pub struct Auth {
     deny: Option<Deny>,
     /// Told when the list of the denied or the wall clock has changed.
     changes: watch::Sender<()>,
-}
-
-/// A setting with which nothing can be decided.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{key} = {value:?}: {reason}")]
-pub struct OpenError {
-    /// The setting.
-    pub key: &'static str,
-    /// Its value.
-    pub value: String,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 impl Auth {
@@ -133,6 +127,11 @@ impl Auth {
     /// What somebody may do. All names of the session are relative to the root of the grant.
     pub async fn authorize(&self, request: &Request) -> Result<Grant, Refusal> {
         self.decide(request, Event::Connect).await
+    }
+
+    /// What a token is worth, whatever the path.
+    pub async fn verify(&self, token: &Token) -> Result<Rights, Refusal> {
+        self.verify_at(token, &Path::root()).await.map(|(rights, _)| rights)
     }
 
     /// Waits until a session must end: its rights are over, were taken back, or are not confirmed any more.
@@ -233,9 +232,19 @@ impl Auth {
     }
 
     async fn check(&self, token: &Token, request: &Request) -> Result<Grant, Refusal> {
+        let (mut rights, keys) = self.verify_at(token, &request.path).await?;
+        if rights.legacy {
+            debug!("the token has old claims: newer tools write put and get for pub and sub");
+        }
+        let path = if request.below_path { rights.move_below(&request.path)? } else { request.path.clone() };
+        rights.grant(&path, keys)
+    }
+
+    /// What a token grants, and the names of its key.
+    async fn verify_at(&self, token: &Token, path: &Path) -> Result<(Rights, Vec<String>), Refusal> {
         // A token must not be worth less than none at all by accident: say that nobody here can read it.
-        let sources = self.sources(&request.path);
         let mut refusal = Refusal::new(Reason::NoKey);
+        let sources = self.sources(path);
         if sources.is_empty() {
             return Err(refusal);
         }
@@ -250,18 +259,14 @@ impl Auth {
             };
             for key in found {
                 match token.verify(&key, &self.rules, wall_clock()) {
-                    Ok(mut rights) => {
-                        if rights.legacy {
-                            debug!("the token has old claims: newer tools write put and get for pub and sub");
-                        }
-                        let path =
-                            if request.below_path { rights.move_below(&request.path)? } else { request.path.clone() };
-                        return rights.grant(&path, token.kid.clone().or_else(|| key.kid.clone()));
-                    }
-                    // Another key of the same source may be the right one; any other refusal is the holder's.
+                    Ok(rights) => return Ok((rights, key.names(token.kid))),
+                    // Another key may be the right one; any other refusal is the holder's.
                     Err(wrong) if matches!(wrong.reason, Reason::Signature | Reason::Algorithm) => refusal = wrong,
                     Err(wrong) => return Err(wrong),
                 }
+            }
+            if keys.is_by_name() {
+                return Err(refusal);
             }
         }
         Err(refusal)
@@ -291,7 +296,7 @@ impl Auth {
     }
 
     async fn is_denied(&self, names: &Revocable) -> bool {
-        if self.deny.is_none() || (names.key.is_none() && names.token.is_none()) {
+        if self.deny.is_none() || (names.keys.is_empty() && names.token.is_none()) {
             return false;
         }
         self.list().await.is_none_or(|list| list.has(names))
@@ -361,9 +366,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
+/// What a token is worth if this is its key.
+pub fn check(token: &Token, key: &Jwk) -> Result<Rights, Refusal> {
+    let unusable = |error: KeyError| Refusal::new(Reason::UnknownKey).because(error.to_string());
+    Unverified::parse(token)?.verify(&Verifier::new(key).map_err(unusable)?, &Rules::default(), wall_clock())
+}
+
 /// The time by which tokens and certificates live.
 #[expect(clippy::disallowed_methods, reason = "the dates in tokens are those of the wall clock")]
-fn wall_clock() -> SystemTime {
+pub fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 

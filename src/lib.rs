@@ -46,6 +46,7 @@ pub mod files;
 pub mod model;
 pub mod relay;
 pub mod session;
+pub mod token;
 pub mod transport;
 pub mod types;
 pub mod web;

@@ -5,6 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use moq_relay::{
     config::{self, Loaded, Request},
     relay::Relay,
+    token,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -14,6 +15,19 @@ use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    if args.nth(1).is_some_and(|first| first == "token") {
+        return match token::run(args) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(error.code())
+            }
+        };
+    }
     let loaded = match config::load(std::env::args_os(), &|name| std::env::var(name).ok()) {
         Ok(Request::Run(loaded)) => loaded,
         Ok(Request::Print(text)) => {

@@ -75,10 +75,13 @@ impl Relay {
     pub fn bind(config: &Config, optional: bool) -> Result<Self> {
         let server = &config.transport.server;
         let identity = Identity::load(&server.tls)?;
-        let Https { cert, key, .. } = &config.web.https;
+        let Https { cert, key, root, .. } = &config.web.https;
         let https = match &cert[..] {
             [] => identity.clone(),
-            _ => Identity::load(&Tls { cert: cert.clone(), key: key.clone(), generate: Vec::new() })?,
+            _ => {
+                let root = if root.is_empty() { server.tls.root.clone() } else { root.clone() };
+                Identity::load(&Tls { cert: cert.clone(), key: key.clone(), generate: Vec::new(), root })?
+            }
         };
         let auth = Arc::new(Auth::open(&config.auth)?);
         let sockets = bind::bind(config, optional)?;

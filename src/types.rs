@@ -1,6 +1,7 @@
 //! Nouns that the wire and the model share: plain values with only order and parsing.
 
 mod address;
+mod certificate;
 mod hops;
 mod path;
 mod preferences;
@@ -8,6 +9,7 @@ mod scope;
 mod track;
 
 pub use address::{Address, AddressError};
+pub use certificate::Certificate;
 pub use hops::{HopId, Hops, TooManyHops};
 pub use path::{Path, PathError};
 pub use preferences::{FrameRange, Preferences, Start};

@@ -106,7 +106,7 @@ impl Api {
                 .ok_or_else(|| Refusal::new(Reason::UnknownKey).because("the auth service has no key for this path"))?;
             let key = Verifier::new(jwk).map_err(|error| unavailable(error.to_string()))?;
             let rights = token.verify(&key, rules, now)?;
-            Grant { recheck: said.recheck(), ..rights.grant(&request.path, key.kid)? }
+            Grant { recheck: said.recheck(), ..rights.grant(&request.path, key.names(token.kid))? }
         } else {
             known.public.grant(request.path.clone(), &said)?
         };

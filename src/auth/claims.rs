@@ -23,21 +23,21 @@ pub(super) struct Rules {
 
 /// What the holder of a token may do, whatever path it asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Rights {
+pub struct Rights {
     /// Grants lie below this path.
-    pub(super) root: Path,
+    pub root: Path,
     /// Absolute names it may publish.
-    pub(super) publish: Scope,
+    pub publish: Scope,
     /// Absolute names it may see and watch.
-    pub(super) subscribe: Scope,
+    pub subscribe: Scope,
     /// Whether it is a node of our cluster.
-    pub(super) cluster: bool,
+    pub cluster: bool,
     /// When all of this ends.
-    pub(super) expires: Option<SystemTime>,
+    pub expires: Option<SystemTime>,
     /// The name of this token.
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// Whether the spelling is one that newer releases do not read.
-    pub(super) legacy: bool,
+    pub legacy: bool,
 }
 
 /// The claims that matter here. A claim of another type than it must have is an error, never a claim that is missing.
@@ -129,10 +129,10 @@ impl Rights {
         Ok(self.root.clone())
     }
 
-    /// What they grant at `path`, to somebody whose token was signed by the key of this name.
-    pub(super) fn grant(self, path: &Path, key: Option<String>) -> Result<Grant, Refusal> {
+    /// What they grant at `path`, to somebody whose token was signed by a key of these names.
+    pub(super) fn grant(self, path: &Path, keys: Vec<String>) -> Result<Grant, Refusal> {
         let (publish, subscribe) = self.below(path)?;
-        let label = match (&self.id, &key) {
+        let label = match (&self.id, keys.first()) {
             (Some(id), _) => format!("token {id:?}"),
             (None, Some(key)) => format!("token of key {key:?}"),
             (None, None) => "token".to_owned(),
@@ -140,7 +140,7 @@ impl Rights {
         Ok(Grant {
             expires: self.expires,
             cluster: self.cluster,
-            revocable: Revocable { key, token: self.id },
+            revocable: Revocable { keys, token: self.id },
             ..Grant::new(path.clone(), publish, subscribe, label)
         })
     }
@@ -149,7 +149,7 @@ impl Rights {
     ///
     /// The path may be below the root of the token, which narrows the grants, or above it, which leaves them where
     /// they are.
-    pub(super) fn below(&self, path: &Path) -> Result<(Scope, Scope), Refusal> {
+    pub fn below(&self, path: &Path) -> Result<(Scope, Scope), Refusal> {
         if !path.has_prefix(&self.root) && !self.root.has_prefix(path) {
             let story = format!("the token is for {:?}, the path is {path:?}", self.root);
             return Err(Refusal::new(Reason::RootMismatch).because(story));

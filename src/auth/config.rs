@@ -55,6 +55,18 @@ pub struct Public {
     pub api: Option<String>,
 }
 
+/// A setting with which nothing can be decided.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{key} = {value:?}: {reason}")]
+pub struct OpenError {
+    /// The setting.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// Half: key servers are asked twice as often; double: a key that was taken out of the set counts that much longer.
 const REFRESH: Duration = Duration::from_secs(300);
 

@@ -5,8 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::request::Certificate;
-use crate::types::{Path, Scope};
+use crate::types::{Certificate, Path, Scope};
 
 /// A secret. It has neither `Debug` nor `Display`, so that it cannot end up in a log or an error by accident.
 #[derive(Clone)]
@@ -106,8 +105,8 @@ impl Grant {
 /// The names under which rights can be revoked; those that are missing cannot be.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Revocable {
-    /// The key of the token (`kid`).
-    pub key: Option<String>,
+    /// The key of the token (`kid`), as the token and the key itself call it.
+    pub keys: Vec<String>,
     /// The token (`jti`).
     pub token: Option<String>,
 }

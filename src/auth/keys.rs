@@ -89,6 +89,11 @@ impl Keys {
         }
     }
 
+    /// Whether what it finds has the name that was asked for, so that no other key can be meant.
+    pub(super) const fn is_by_name(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+
     /// Keeps what was fetched young, until dropped.
     pub(super) async fn maintain(&self) {
         if let Self::Remote(remote) = self {

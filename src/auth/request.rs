@@ -1,11 +1,11 @@
 //! What somebody asks for and what it brought along, whatever door it stands at.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::net::SocketAddr;
 
 use percent_encoding::percent_decode_str;
 
 use super::grant::{Reason, Refusal, Token};
-use crate::types::{Path, PathError};
+use crate::types::{Certificate, Path, PathError};
 
 /// A session or an HTTP request that wants in. It knows secrets, so it has no `Debug`.
 #[derive(Clone)]
@@ -30,19 +30,6 @@ pub struct Request {
     pub(super) below_path: bool,
     /// The name of this session towards an auth service: random, 32 hex digits.
     pub(super) id: String,
-}
-
-/// What a client's certificate says of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Certificate {
-    /// Its first DNS name, else its common name, else its fingerprint.
-    pub name: String,
-    /// SHA-256 of it, in hex.
-    pub fingerprint: String,
-    /// Whoever signed it.
-    pub issuer: String,
-    /// When it ends.
-    pub expires: SystemTime,
 }
 
 impl Request {

@@ -35,32 +35,54 @@ impl Verifier {
     /// The part of the key that checks. A private key is as good as a public one.
     pub(super) fn new(jwk: &Jwk) -> Result<Self, KeyError> {
         jwk.permits("verify")?;
-        let (fitting, key) = match jwk.kind() {
-            "oct" => (HMAC, DecodingKey::from_secret(&bytes(jwk.k.as_ref(), "k")?)),
+        let key = match jwk.kind() {
+            "oct" => DecodingKey::from_secret(&bytes(jwk.k.as_ref(), "k")?),
             "RSA" => {
                 let (n, e) = (bytes(jwk.n.as_ref(), "n")?, bytes(jwk.e.as_ref(), "e")?);
                 // RFC 7518 §3.3: no less than 2048 bits.
                 if significant(&n).len() < 2048 / 8 {
                     return Err(KeyError::Member("n"));
                 }
-                (RSA, DecodingKey::from_rsa_raw_components(significant(&n), significant(&e)))
+                DecodingKey::from_rsa_raw_components(significant(&n), significant(&e))
             }
             "EC" => {
-                let (fitting, len) = curve(jwk)?;
+                let (_, len) = curve(jwk)?;
                 let (x, y) = (coordinate(jwk.x.as_ref(), "x", len)?, coordinate(jwk.y.as_ref(), "y", len)?);
                 // SEC 1 §2.3.3: the uncompressed form of a point.
-                (fitting, DecodingKey::from_ec_der(&[&[4][..], &x, &y].concat()))
+                DecodingKey::from_ec_der(&[&[4][..], &x, &y].concat())
             }
             "OKP" => {
                 if jwk.crv.as_deref() != Some("Ed25519") {
                     return Err(KeyError::Member("crv"));
                 }
-                (EDDSA, DecodingKey::from_ed_der(&coordinate(jwk.x.as_ref(), "x", 32)?))
+                DecodingKey::from_ed_der(&coordinate(jwk.x.as_ref(), "x", 32)?)
             }
             other => return Err(KeyError::Kind(other.to_owned())),
         };
         let limit = jwk.scope.as_ref().map(Limit::new).transpose()?;
-        Ok(Self { kid: jwk.kid.clone(), algorithms: algorithms(jwk, fitting)?, key, limit })
+        Ok(Self { kid: jwk.kid.clone(), algorithms: Self::algorithms(jwk)?, key, limit })
+    }
+
+    /// What a key can be used with.
+    pub(super) fn algorithms(jwk: &Jwk) -> Result<Vec<Algorithm>, KeyError> {
+        let fitting = match jwk.kind() {
+            "oct" => HMAC,
+            "RSA" => RSA,
+            "EC" => curve(jwk)?.0,
+            "OKP" => EDDSA,
+            other => return Err(KeyError::Kind(other.to_owned())),
+        };
+        // Some identity providers' keys name none.
+        let Some(name) = &jwk.alg else { return Ok(fitting.to_vec()) };
+        let named = name.parse().ok().filter(|algorithm| fitting.contains(algorithm));
+        named.map(|algorithm| vec![algorithm]).ok_or_else(|| KeyError::Algorithm(name.clone()))
+    }
+
+    /// What it is called: by a token, and by itself.
+    pub(super) fn names(&self, by_token: Option<String>) -> Vec<String> {
+        let mut names: Vec<_> = by_token.into_iter().chain(self.kid.clone()).collect();
+        names.dedup();
+        names
     }
 
     /// Whether a token of this key may grant that much.
@@ -90,13 +112,6 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("kid", &self.kid).field("algorithms", &self.algorithms).finish_non_exhaustive()
     }
-}
-
-/// The key's own algorithm, or what its kind allows when it names none, as some identity providers' keys.
-fn algorithms(jwk: &Jwk, fitting: &[Algorithm]) -> Result<Vec<Algorithm>, KeyError> {
-    let Some(name) = &jwk.alg else { return Ok(fitting.to_vec()) };
-    let named = name.parse().ok().filter(|algorithm| fitting.contains(algorithm));
-    named.map(|algorithm| vec![algorithm]).ok_or_else(|| KeyError::Algorithm(name.clone()))
 }
 
 /// What a curve signs with, and the bytes of a coordinate on it.

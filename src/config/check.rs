@@ -28,7 +28,8 @@ pub enum Invalid {
 }
 
 const NO_AUTH: &str = "no auth configured: set auth.public (--auth-public, MOQ_AUTH_PUBLIC) to a prefix that anybody may \
-                       use, such as \"anon\", or to \"\" for everything";
+                       use, such as \"anon\", or to \"\" for everything, or auth.key (--auth-key) to the file of a key \
+                       made by `moq-relay token generate`";
 
 const NO_CERTIFICATE: &str = "no certificate configured: set server.tls.cert and server.tls.key (--server-tls-cert, \
                               --server-tls-key) to PEM files, or server.tls.generate (--server-tls-generate) to a host \
@@ -37,7 +38,7 @@ const NO_CERTIFICATE: &str = "no certificate configured: set server.tls.cert and
 impl Config {
     /// Whether a relay can start with this. Reads no secrets, only whether the files are there.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if !self.auth.admits_anyone() {
+        if !self.auth.admits_anyone() && self.transport.server.tls.root.is_empty() && self.web.https.root.is_empty() {
             return Err(Invalid::Missing(NO_AUTH));
         }
         identity(&self.transport.server.tls)?;
@@ -52,7 +53,8 @@ fn identity(tls: &transport::config::Tls) -> Result<(), Invalid> {
         return Err(Invalid::Missing(NO_CERTIFICATE));
     }
     readable(CERT, &tls.cert)?;
-    readable(KEY, &tls.key)
+    readable(KEY, &tls.key)?;
+    readable("server.tls.root", &tls.root)
 }
 
 /// Each certificate has its key.
@@ -71,8 +73,14 @@ fn https(https: &web::config::Https) -> Result<(), Invalid> {
     if https.listen.is_none() && !https.cert.is_empty() {
         return Err(Invalid::Missing("web.https.cert is set, but not web.https.listen (--web-https-listen)"));
     }
+    if https.cert.is_empty() && !https.root.is_empty() {
+        return Err(Invalid::Missing(
+            "web.https.root needs web.https.cert; for the certificate of QUIC there is server.tls.root",
+        ));
+    }
     readable(HTTPS_CERT, &https.cert)?;
-    readable(HTTPS_KEY, &https.key)
+    readable(HTTPS_KEY, &https.key)?;
+    readable("web.https.root", &https.root)
 }
 
 fn readable(key: &'static str, paths: &[PathBuf]) -> Result<(), Invalid> {

@@ -14,7 +14,7 @@ use crate::{
     model::origin::{SessionId, View},
     session::{self, Peer, handshake},
     transport::{Connection, Greeting, Incoming, Traffic},
-    types::PathError,
+    types::{Certificate, PathError},
     web::Knock,
     wire::lite::close,
 };
@@ -71,13 +71,14 @@ struct Greeted {
     /// Path and query, as the URL or SETUP has it.
     target: String,
     host: Option<String>,
+    certificate: Option<Certificate>,
 }
 
 /// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     let (offer, deadline) = (&shared.offer, Instant::now() + handshake::DEADLINE);
     let greeting = timeout_at(deadline, incoming.greet(&offer.alpns())).await.map_err(|_| "too slow to connect")?;
-    let Greeting { conn, protocol, url, host } = greeting.map_err(|error| error.to_string())?;
+    let Greeting { conn, protocol, url, host, certificate } = greeting.map_err(|error| error.to_string())?;
     let Some(choice) = offer.select(protocol.as_deref()) else {
         let asked = protocol.as_deref().unwrap_or("none that is offered");
         let reason = format!("no dialect in common: {asked} asked for, {} offered", offer.alpns().join(", "));
@@ -93,7 +94,7 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     };
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
     let target = url.unwrap_or_else(|| peer.setup.path.clone().unwrap_or_default());
-    Ok(Greeted { conn, peer, target, host })
+    Ok(Greeted { conn, peer, target, host, certificate })
 }
 
 /// What the peer asks for and has brought along.
@@ -103,12 +104,13 @@ fn request(
     transport: &'static str,
     remote: Option<SocketAddr>,
 ) -> Result<auth::Request, PathError> {
-    let Greeted { peer, target, host, .. } = greeted;
+    let Greeted { peer, target, host, certificate, .. } = greeted;
     let (path, query) = target.split_once('?').map_or((&**target, None), |(path, query)| (path, Some(query)));
     let mut request = shared.auth.request(path, query)?;
     request.transport = transport;
     request.remote = remote;
     request.host.clone_from(host);
+    request.certificate.clone_from(certificate);
     request.protocol = Some(peer.dialect.name.to_owned());
     Ok(request)
 }

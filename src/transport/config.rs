@@ -66,6 +66,8 @@ pub struct Tls {
     pub key: Vec<PathBuf>,
     /// Host names to generate a short-lived certificate for.
     pub generate: Vec<String>,
+    /// PEM files with the authorities whose certificates clients may show.
+    pub root: Vec<PathBuf>,
 }
 
 /// How this node dials others.

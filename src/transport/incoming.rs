@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 
 use qmux::Version;
 use quinn::crypto::rustls::HandshakeData;
+use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpStream, UnixStream};
 use web_transport_quinn::{Request, proto::ConnectResponse};
 use web_transport_trait::Session as _;
 
 use super::{
-    Connection, quic, stream,
+    Connection, quic, stream, tls,
     websocket::{self, WebSocket},
 };
+use crate::types::Certificate;
 
 /// ALPN of WebTransport.
 pub const HTTP3: &str = "h3";
@@ -40,6 +42,8 @@ pub struct Greeting {
     pub url: Option<String>,
     /// The host that the client means, by its URL or by TLS.
     pub host: Option<String>,
+    /// Who the client is by TLS, if it shows a certificate.
+    pub certificate: Option<Certificate>,
 }
 
 /// Why there is no connection.
@@ -75,7 +79,7 @@ impl Incoming {
             Self::WebSocket(socket, _) => {
                 let WebSocket { subprotocol, upgrading } = socket;
                 let (conn, protocol) = websocket::accept(subprotocol, upgrading).await.map_err(refused)?;
-                Ok(Greeting { conn: Connection::Stream(conn), protocol, url: None, host: None })
+                Ok(Greeting { conn: Connection::Stream(conn), protocol, url: None, host: None, certificate: None })
             }
             Self::Tcp(socket, _) => {
                 socket.set_nodelay(true).map_err(refused)?;
@@ -99,13 +103,19 @@ async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting,
     let data = quic.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
     let (alpn, host) = data.map_or((None, None), |data| (data.protocol, data.server_name));
     let alpn = alpn.and_then(|alpn| String::from_utf8(alpn).ok());
+    let chain = quic.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let certificate = chain.and_then(|chain| tls::certificate(&chain));
     if alpn.as_deref() == Some(HTTP3) {
-        return web_transport(quic, protocols).await;
+        return web_transport(quic, protocols, certificate).await;
     }
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None, host })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::raw(quic)), protocol: alpn, url: None, host, certificate })
 }
 
-async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Greeting, NoConnection> {
+async fn web_transport(
+    quic: quinn::Connection,
+    protocols: &[&str],
+    certificate: Option<Certificate>,
+) -> Result<Greeting, NoConnection> {
     let request = Request::accept(quic).await.map_err(refused)?;
     let url = match request.url.query() {
         Some(query) => format!("{}?{query}", request.url.path()),
@@ -118,13 +128,19 @@ async fn web_transport(quic: quinn::Connection, protocols: &[&str]) -> Result<Gr
         response = response.with_protocol(protocol);
     }
     let session = request.respond(response).await.map_err(refused)?;
-    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url), host })
+    Ok(Greeting { conn: Connection::Quic(quic::Connection::web(session)), protocol, url: Some(url), host, certificate })
 }
 
 fn plain(session: Result<qmux::Session, qmux::Error>) -> Result<Greeting, NoConnection> {
     let session = session.map_err(refused)?;
     let protocol = session.protocol().map(ToOwned::to_owned);
-    Ok(Greeting { conn: Connection::Stream(stream::Connection::new(session)), protocol, url: None, host: None })
+    Ok(Greeting {
+        conn: Connection::Stream(stream::Connection::new(session)),
+        protocol,
+        url: None,
+        host: None,
+        certificate: None,
+    })
 }
 
 fn refused(error: impl std::fmt::Display) -> NoConnection {

@@ -3,6 +3,7 @@
 //! They come from PEM files and from `generate`, and can be replaced while the process runs: a handshake takes what is
 //! there at that moment, connections that exist keep what they began with. `upkeep` does the replacing.
 
+mod client;
 mod error;
 mod generate;
 mod pem;
@@ -20,17 +21,19 @@ use rustls::{
     client::verify_server_name,
     crypto::{CryptoProvider, aws_lc_rs::default_provider},
     pki_types::ServerName,
-    server::{ClientHello, ParsedCertificate, ResolvesServerCert},
+    server::{ClientHello, ParsedCertificate, ResolvesServerCert, danger::ClientCertVerifier},
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+pub(super) use client::certificate;
 pub use error::Error;
 
 use self::{generate::Generated, pem::Pair, upkeep::Upkeep};
 use super::config::Tls;
+use crate::types::Certificate;
 
 /// What this process proves its name with.
 pub struct Identity {
@@ -39,6 +42,8 @@ pub struct Identity {
     pairs: Vec<Pair>,
     /// The names on the generated certificate.
     names: Vec<String>,
+    /// Which certificates of clients are believed.
+    clients: Arc<dyn ClientCertVerifier>,
     /// Locked for a lookup or a replacement, never while reading files or making keys.
     shown: RwLock<Shown>,
 }
@@ -58,11 +63,13 @@ pub struct Fingerprint(pub [u8; 32]);
 pub struct Acceptor(TlsAcceptor);
 
 impl Acceptor {
-    /// The handshake; tells whether HTTP/2 was agreed on.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Http2)> {
+    /// The handshake; tells whether HTTP/2 was agreed on, and who the client is, if it shows a certificate.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Http2, Option<Certificate>)> {
         let stream = self.0.accept(stream).await?;
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((stream, Http2(http2)))
+        let tls = stream.get_ref().1;
+        let http2 = tls.alpn_protocol() == Some(b"h2");
+        let client = tls.peer_certificates().and_then(certificate);
+        Ok((stream, Http2(http2), client))
     }
 }
 
@@ -89,7 +96,8 @@ impl Identity {
         #[expect(clippy::disallowed_methods, reason = "certificates live by the wall clock")]
         let generated =
             if names.is_empty() { None } else { Some(generate::certificate(&names, SystemTime::now(), &provider)?) };
-        Ok(Arc::new(Self { provider, pairs, names, shown: RwLock::new(Shown { configured, generated }) }))
+        let clients = client::verifier(&tls.root, &provider)?;
+        Ok(Arc::new(Self { provider, pairs, names, clients, shown: RwLock::new(Shown { configured, generated }) }))
     }
 
     /// The fingerprint of the first certificate; `None` when there is none at all.
@@ -104,7 +112,7 @@ impl Identity {
     pub fn server_config(self: &Arc<Self>, alpn: &[&str]) -> Result<ServerConfig, Error> {
         let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(&[&TLS13]).map_err(Error::Provider)?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(self.clone());
+        let mut config = builder.with_client_cert_verifier(self.clients.clone()).with_cert_resolver(self.clone());
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         config.max_early_data_size = 0;
         Ok(config)
@@ -114,7 +122,7 @@ impl Identity {
     pub fn acceptor(self: &Arc<Self>, alpn: &[&str]) -> Result<Acceptor, Error> {
         let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]).map_err(Error::Provider)?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(self.clone());
+        let mut config = builder.with_client_cert_verifier(self.clients.clone()).with_cert_resolver(self.clone());
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Ok(Acceptor(Arc::new(config).into()))
     }

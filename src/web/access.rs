@@ -63,6 +63,7 @@ impl State {
     ) -> Result<auth::Request, Problem> {
         let mut request = self.auth.request(path, uri.query())?.with_bearer(bearer(headers));
         request.remote = remote.map(|remote| remote.address);
+        request.certificate = remote.and_then(|remote| remote.certificate.clone());
         Ok(request)
     }
 

@@ -30,6 +30,8 @@ pub struct Https {
     pub cert: Vec<PathBuf>,
     /// The PEM file of the private key to each chain.
     pub key: Vec<PathBuf>,
+    /// PEM files with the authorities whose certificates clients may show; none at all means those of QUIC.
+    pub root: Vec<PathBuf>,
 }
 
 /// Plain HTTP.

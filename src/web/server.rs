@@ -30,9 +30,12 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::transport::{
-    socket,
-    tls::{Acceptor, Http2},
+use crate::{
+    transport::{
+        socket,
+        tls::{Acceptor, Http2},
+    },
+    types::Certificate,
 };
 
 /// How long a connection may take to its first complete request head, from accept, and to each one after that. Half:
@@ -53,6 +56,8 @@ const HTTP2_PING: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
     pub(super) address: SocketAddr,
+    /// Who it is by TLS.
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// Serves until `shutdown`, then waits for the requests in flight. Dropping it ends them at once.
@@ -76,7 +81,7 @@ async fn serve_within(
                 let client = Client {
                     deadline: Instant::now() + head,
                     head,
-                    remote: Remote { address: remote },
+                    remote: Remote { address: remote, certificate: None },
                     router: router.clone(),
                     graceful: graceful.watcher(),
                 };
@@ -104,7 +109,7 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(self, stream: TcpStream, tls: Option<Acceptor>) {
+    async fn serve(mut self, stream: TcpStream, tls: Option<Acceptor>) {
         // Without it, small chunks of a group that is still growing would wait for each other.
         if let Err(error) = stream.set_nodelay(true) {
             return debug!(%error, "HTTP connection lost");
@@ -112,7 +117,10 @@ impl Client {
         match tls {
             None => self.http(stream, Http2(false)).await,
             Some(tls) => match timeout_at(self.deadline, tls.accept(stream)).await {
-                Ok(Ok((stream, http2))) => self.http(stream, http2).await,
+                Ok(Ok((stream, http2, certificate))) => {
+                    self.remote.certificate = certificate;
+                    self.http(stream, http2).await;
+                }
                 Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
                 Err(_) => debug!("TLS handshake timed out"),
             },

@@ -43,7 +43,7 @@ fn path(text: &str) -> Path {
 
 fn identity(generate: &[&str]) -> Arc<Identity> {
     let generate = generate.iter().map(|&name| name.to_owned()).collect();
-    Identity::load(&Tls { cert: Vec::<PathBuf>::new(), key: Vec::new(), generate }).unwrap()
+    Identity::load(&Tls { cert: Vec::<PathBuf>::new(), key: Vec::new(), generate, root: Vec::new() }).unwrap()
 }
 
 impl World {

@@ -14,6 +14,7 @@ mod peer;
 mod publisher;
 mod relay;
 mod stream;
+mod token;
 mod viewer;
 mod world;
 
@@ -28,6 +29,7 @@ pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
 pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, upgrade};
 pub use stream::{End, Reader};
+pub use token::{Key, assemble, from_now};
 pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Probed, Subscription, TrackAnswer};
 pub use world::{Door, World};
 

@@ -118,7 +118,7 @@ impl TestRelay {
             ..Config::default()
         };
         config.session.server = Offer::new(&Dialect::every().collect::<Vec<_>>());
-        let tls = Tls { cert: vec![cert], key: vec![key], generate: Vec::new() };
+        let tls = Tls { cert: vec![cert], key: vec![key], ..Tls::default() };
         config.transport.server = Server { listen: vec![ANYWHERE.into()], tls, ..Server::default() };
         config.transport.server.unix.listen = Some(unix.clone());
         change(&mut config);
@@ -139,28 +139,46 @@ impl TestRelay {
 
     /// The same, with limits of its own.
     pub async fn peer_within(&self, socket: Socket, dialect: &'static Dialect, limits: TransportConfig) -> Peer {
+        self.peer_at(socket, dialect, "", limits).await.expect("a way in")
+    }
+
+    /// A client that wants to go to a path (and query), or the HTTP status that refused it.
+    pub async fn peer_at(
+        &self,
+        socket: Socket,
+        dialect: &'static Dialect,
+        target: &str,
+        limits: TransportConfig,
+    ) -> Result<Peer, u16> {
         static HOPS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(2001);
         let hop = HopId(HOPS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let path = Some(format!("/{target}"));
         let (conn, path) = match socket {
-            Socket::Raw => (self.raw(dialect.alpn, limits).await, Some("/".to_owned())),
-            Socket::Web => (self.web("", dialect.alpn, limits).await, None),
+            Socket::Raw => (self.raw(dialect.alpn, limits).await, path),
+            Socket::Web => (self.web(target, dialect.alpn, limits).await, None),
             Socket::WebSocket(framing) => {
-                (self.websocket("", Some(&format!("{framing}.{}", dialect.alpn))).await.unwrap(), None)
+                (self.websocket(target, Some(&format!("{framing}.{}", dialect.alpn))).await?, None)
             }
             Socket::Tcp => {
                 let config = qmux::tcp::Config::new(Version::QMux01).protocols([dialect.alpn]);
                 let session = config.connect(self.other.tcp.unwrap()).await.unwrap();
                 assert_eq!(session.protocol(), Some(dialect.alpn));
-                (Connection::Stream(stream::Connection::new(session)), Some("/".to_owned()))
+                (Connection::Stream(stream::Connection::new(session)), path)
             }
             Socket::Unix => {
                 let config = qmux::uds::Config::new(Version::QMux01).protocols([dialect.alpn]);
                 let session = config.connect(&self.unix).await.unwrap();
                 assert_eq!(session.protocol(), Some(dialect.alpn));
-                (Connection::Stream(stream::Connection::new(session)), Some("/".to_owned()))
+                (Connection::Stream(stream::Connection::new(session)), path)
             }
         };
-        Peer::begin(conn, dialect, Setup { hop, path, ..Setup::default() }).await
+        Ok(Peer::begin(conn, dialect, Setup { hop, path, ..Setup::default() }).await)
+    }
+
+    /// A page of the HTTP address, with more header lines.
+    pub async fn get(&self, page: &str, lines: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.other.http.unwrap()).await.unwrap();
+        ask(&mut stream, &format!("GET {page} HTTP/1.1\r\nhost: localhost\r\n{lines}")).await
     }
 
     /// A WebSocket at a path, with this subprotocol, or the HTTP status that refused it.

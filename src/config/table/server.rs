@@ -71,6 +71,19 @@ pub(super) const KEYS: &[Key] = &[
         ..Key::BASE
     },
     Key {
+        name: "server.tls.root",
+        kind: Kind::List,
+        aliases: &["listen.tls.root"],
+        placeholder: "FILE",
+        help: "Authority whose certificates clients may show, a PEM file; they may do everything at the path they ask for",
+        default: "none",
+        set: |config, value| {
+            config.transport.server.tls.root = value.paths()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
         name: "server.version",
         kind: Kind::List,
         aliases: &["listen.version"],

@@ -61,6 +61,18 @@ pub(super) const KEYS: &[Key] = &[
         ..Key::BASE
     },
     Key {
+        name: "web.https.root",
+        kind: Kind::List,
+        placeholder: "FILE",
+        help: "Authority whose certificates clients may show there, a PEM file",
+        default: "those of server.tls",
+        set: |config, value| {
+            config.web.https.root = value.paths()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
         name: "web.ws",
         kind: Kind::Switch,
         placeholder: "BOOL",

@@ -57,6 +57,9 @@ pub enum Error {
         /// The key file.
         key: PathBuf,
     },
+    /// The authorities for clients cannot be used.
+    #[error("the authorities of clients cannot be used: {0}")]
+    Authority(String),
     /// A certificate could not be made up.
     #[error("cannot generate a certificate for {names}: {reason}")]
     Generate {

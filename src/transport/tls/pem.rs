@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +17,7 @@ use rustls::{
 };
 
 use super::Error;
+use crate::files::Stamp;
 
 /// Two files that belong together.
 #[derive(Clone, Debug)]
@@ -32,27 +32,14 @@ pub(super) struct Pair {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stamps([Option<Stamp>; 2]);
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Stamp {
-    inode: u64,
-    len: u64,
-    /// Not the time of modification, which tools that copy files set back.
-    changed: (i64, i64),
-}
-
 impl Pair {
     pub(super) fn new(cert: &Path, key: &Path) -> Self {
-        Self { cert: cert.to_owned(), key: key.to_owned(), found: Stamps([stamp(cert), stamp(key)]) }
+        Self { cert: cert.to_owned(), key: key.to_owned(), found: Stamps([Stamp::of(cert), Stamp::of(key)]) }
     }
 
     /// Reads both files and checks that they belong together.
     pub(super) fn read(&self, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Error> {
-        let chain = CertificateDer::pem_slice_iter(&open(&self.cert)?)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| broken(&self.cert, &error))?;
-        if chain.is_empty() {
-            return Err(Error::NoCertificate { path: self.cert.clone() });
-        }
+        let chain = chain(&self.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&open(&self.key)?).map_err(|error| match error {
             pem::Error::NoItemsFound => Error::NoKey { path: self.key.clone() },
             error => broken(&self.key, &error),
@@ -71,7 +58,7 @@ impl Pair {
 
     /// What the files look like now.
     pub(super) fn stamps(&self) -> Stamps {
-        Stamps([stamp(&self.cert), stamp(&self.key)])
+        Stamps([Stamp::of(&self.cert), Stamp::of(&self.key)])
     }
 
     pub(super) fn cert(&self) -> &Path {
@@ -79,10 +66,11 @@ impl Pair {
     }
 }
 
-/// Only a plain file, or a link to one, can be read again; the pipe of `<(…)` cannot.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp { inode: found.ino(), len: found.len(), changed: (found.ctime(), found.ctime_nsec()) })
+/// The certificates of a file, at least one.
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain = CertificateDer::pem_slice_iter(&open(path)?).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| broken(path, &error))?;
+    if chain.is_empty() { Err(Error::NoCertificate { path: path.to_owned() }) } else { Ok(chain) }
 }
 
 fn open(path: &Path) -> Result<Vec<u8>, Error> {

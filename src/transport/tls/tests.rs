@@ -25,7 +25,12 @@ fn write(dir: &Path, name: &str, files: [&str; 2]) -> Vec<u8> {
 
 fn tls(dir: &Path, pairs: &[[&str; 2]], generate: &[&str]) -> Tls {
     let files = |i: usize| pairs.iter().map(|pair| dir.join(pair[i])).collect();
-    Tls { cert: files(0), key: files(1), generate: generate.iter().map(|&name| name.to_owned()).collect() }
+    Tls {
+        cert: files(0),
+        key: files(1),
+        generate: generate.iter().map(|&name| name.to_owned()).collect(),
+        root: Vec::new(),
+    }
 }
 
 fn shown(identity: &Identity, name: Option<&str>) -> Vec<u8> {
