@@ -160,16 +160,11 @@ impl Auth {
         }
     }
 
-    /// Tells whoever wants to know that a session is over.
-    pub async fn farewell(&self, request: &Request, how: Farewell<'_>) {
-        if let Some(service) = &self.service {
+    /// Tells whoever granted its rights that a session is over, if it wants to know.
+    pub async fn farewell(&self, request: &Request, grant: &Grant, how: Farewell<'_>) {
+        if let Some(service) = self.service.as_ref().filter(|_| grant.farewell) {
             service.farewell(request, how).await;
         }
-    }
-
-    /// Whether an auth service wants to hear of the ends of sessions.
-    pub const fn wants_farewells(&self) -> bool {
-        self.service.is_some()
     }
 
     /// Fetches keys again, and looks for what changes the rights of those who are in. Until dropped.

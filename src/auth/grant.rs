@@ -40,6 +40,8 @@ pub struct Grant {
     pub revocable: Revocable,
     /// Whether whoever granted this wants to be asked again.
     pub recheck: Option<Recheck>,
+    /// Whether whoever granted this wants to hear of the end.
+    pub farewell: bool,
     /// Who it is, for logs and metrics; nothing secret.
     pub label: String,
 }
@@ -64,6 +66,7 @@ impl Grant {
             cluster: false,
             revocable: Revocable::default(),
             recheck: None,
+            farewell: false,
             label: label.into(),
         }
     }

@@ -214,7 +214,13 @@ impl Answer {
             Some(tier) => format!("auth service ({tier})"),
             None => "auth service".to_owned(),
         };
-        Ok(Grant { expires, recheck, cluster: self.peer, ..Grant::new(root, publish, subscribe, label) })
+        Ok(Grant {
+            expires,
+            recheck,
+            cluster: self.peer,
+            farewell: true,
+            ..Grant::new(root, publish, subscribe, label)
+        })
     }
 }
 

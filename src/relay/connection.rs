@@ -183,7 +183,7 @@ async fn run(
         None => info!("over: the peer does not take the goodbye"),
     }
     let Traffic { sent, received } = traffic.traffic();
-    shared.auth.farewell(request, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
+    shared.auth.farewell(request, &grant, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
 }
 
 /// Closes with a reason and keeps the connection until the peer has read it.

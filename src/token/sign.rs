@@ -27,7 +27,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<String, Error> {
-    let path = text(matches, "key").ok_or(Error::Option("key", "a key is needed to sign".to_owned()))?;
+    let path = text(matches, "key").ok_or_else(|| Error::Option("key", "a key is needed to sign".to_owned()))?;
     let jwk = file::key(path)?;
     let wrong = |error| Error::Key(path.to_owned(), error);
     let signer = Signer::new(&jwk).map_err(wrong)?;

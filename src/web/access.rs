@@ -91,12 +91,13 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if !self.auth.wants_farewells() {
+        if !self.grant.farewell {
             return;
         }
-        let (auth, request, duration) = (self.auth.clone(), self.request.clone(), self.since.elapsed());
+        let (auth, request, grant) = (self.auth.clone(), self.request.clone(), self.grant.clone());
+        let duration = self.since.elapsed();
         tokio::spawn(async move {
-            auth.farewell(&request, Farewell { reason: "done", duration, sent: 0, received: 0 }).await;
+            auth.farewell(&request, &grant, Farewell { reason: "done", duration, sent: 0, received: 0 }).await;
         });
     }
 }
