@@ -19,6 +19,7 @@ mod path;
 mod peers;
 mod samples;
 mod session;
+mod token;
 mod webtransport;
 
 pub use message::unseeded;
@@ -35,7 +36,7 @@ pub struct Target {
 }
 
 /// Every target there is.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "integer", body: integer::body, seeds: integer::seeds },
     Target { name: "path", body: path::body, seeds: path::seeds },
     Target { name: "message", body: message::body, seeds: message::seeds },
@@ -45,6 +46,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "socket", body: door::socket, seeds: door::socket_seeds },
     Target { name: "websocket", body: door::websocket, seeds: door::websocket_seeds },
     Target { name: "webtransport", body: webtransport::body, seeds: webtransport::seeds },
+    Target { name: "token", body: token::body, seeds: token::seeds },
     Target { name: "session", body: session::body, seeds: session::seeds },
 ];
 

@@ -204,12 +204,31 @@ pub enum Reason {
     /// The auth service gave no usable answer.
     #[error("the auth service cannot be asked at the moment")]
     ServiceUnavailable,
-    /// Only nodes of the cluster may do this.
-    #[error("only a node of the cluster may register")]
-    NotANode,
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::NotPublic,
+        Self::NoKey,
+        Self::TooLong,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::UnknownKey,
+        Self::Signature,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Audience,
+        Self::NoGrant,
+        Self::Scope,
+        Self::RootMismatch,
+        Self::NotAllowed,
+        Self::Revoked,
+        Self::KeysUnavailable,
+        Self::Service,
+        Self::ServiceUnavailable,
+    ];
+
     /// The same for machines: metric label, log field, the start of a close reason.
     pub const fn name(self) -> &'static str {
         match self {
@@ -231,7 +250,6 @@ impl Reason {
             Self::KeysUnavailable => "auth/keys-unavailable",
             Self::Service => "auth/service",
             Self::ServiceUnavailable => "auth/service-unavailable",
-            Self::NotANode => "auth/not-a-node",
         }
     }
 

@@ -61,6 +61,12 @@ impl Request {
         self
     }
 
+    /// The path for logs: a segment that looks like a token, which somebody meant to be one, is not shown.
+    pub fn shown(&self) -> String {
+        let shown = |segment| if looks_like_a_token(segment) { "…" } else { segment };
+        self.path.segments().map(shown).collect::<Vec<_>>().join("/")
+    }
+
     /// Puts the labels of the host before the path, where the host ends in one of these names: `a.b.example.com` with
     /// `example.com` is `b/a`.
     pub(super) fn under_domain(mut self, domains: &[String]) -> Result<Self, Refusal> {
@@ -93,8 +99,12 @@ fn cut(path: &str) -> Option<Cut> {
         return Some(Cut { rest: before.to_owned(), token: token.to_owned(), last: true });
     }
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let is_token = first.starts_with("ey") && first.matches('.').count() == 2;
-    is_token.then(|| Cut { rest: rest.to_owned(), token: first.to_owned(), last: false })
+    looks_like_a_token(first).then(|| Cut { rest: rest.to_owned(), token: first.to_owned(), last: false })
+}
+
+/// Whether a text begins as JSON in base64url does and has as many parts as a JWT.
+fn looks_like_a_token(text: &str) -> bool {
+    text.starts_with("ey") && text.trim_end_matches(".jwt").matches('.').count() == 2
 }
 
 /// The last value of a key in a query that is not empty, percent-decoded: clients that come back add to their URL.
@@ -151,6 +161,12 @@ mod tests {
         assert_eq!(request(&long, "").path.as_str(), "room");
         assert!(Request::new(&long, None, false).is_err());
         assert!(Request::new("/eyA.eyB.c/room", None, false).unwrap().token.is_none());
+    }
+
+    #[test]
+    fn logs_show_no_token() {
+        let path = "/room/eyA.eyB.c/x/eyD.eyE.f.jwt/a.b.c";
+        assert_eq!(Request::new(path, None, false).unwrap().shown(), "room/…/x/…/a.b.c");
     }
 
     #[test]

@@ -134,7 +134,7 @@ async fn admit(
         Ok(grant) => Some((request, grant)),
         Err(refusal) => {
             let (reason, story) = (refusal.reason.name(), refusal.story());
-            info!(reason, story, dialect, path = ?request.path, "refused");
+            info!(reason, story, dialect, path = ?request.shown(), "refused");
             refuse(&conn, close::UNAUTHORIZED, &refusal.to_string()).await;
             None
         }
@@ -151,7 +151,7 @@ async fn run(
 ) {
     let Greeted { conn, peer, .. } = greeted;
     let (dialect, since) = (peer.dialect.name, Instant::now());
-    info!(dialect, root = ?grant.root, who = grant.label, "connected");
+    info!(dialect, path = ?request.shown(), who = grant.label, "connected");
     conn.set_windows(RECEIVE_WINDOW, SEND_WINDOW);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
     let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, grant.cluster);

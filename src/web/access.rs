@@ -70,7 +70,7 @@ impl State {
     async fn authorize(&self, request: &auth::Request) -> Result<Grant, Problem> {
         self.auth.authorize(request).await.map_err(|refusal| {
             let (reason, story) = (refusal.reason.name(), refusal.story());
-            info!(transport = request.transport, remote = ?request.remote, path = ?request.path, reason, story, "refused");
+            info!(transport = request.transport, remote = ?request.remote, path = ?request.shown(), reason, story, "refused");
             Problem::Refused(refusal.reason)
         })
     }

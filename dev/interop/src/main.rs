@@ -15,6 +15,7 @@ mod pairs;
 mod peer;
 mod relay;
 mod report;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,6 +79,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     cases.extend(cases::stopping(&launch));
     cases.extend(cases::all(relay.doors()));
     cases.extend(cases::unfinished(unfinished.doors()));
+    cases.extend(tokens::cases(&launch.binary));
     cases.extend(clock::cases(relay.doors(), args.moq_clock));
     if let Some(only) = &args.only {
         cases.retain(|case: &Case| case.name().contains(only));

@@ -8,6 +8,7 @@
 //! drifting machine drifts under all of them, and ratios are taken within one such round. A bench is no test: it fails
 //! only when something did not run or lied.
 
+mod auth;
 mod entrant;
 mod fair;
 mod figures;
@@ -31,6 +32,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli;
 
+/// The shape that delivers nothing.
+const AUTH: &str = "auth";
+
 /// What other programs may use of the benched cores before latencies are theirs rather than the relay's.
 const QUIET_CPU_PCT: f64 = 10.0;
 
@@ -45,7 +49,9 @@ pub(crate) async fn bench(args: cli::Bench) -> Result<ExitCode> {
 }
 
 async fn work(args: cli::Bench) -> Result<ExitCode> {
-    let shapes = Shape::choose(&args.shapes)?;
+    let (checks, named): (Vec<_>, Vec<_>) = args.shapes.iter().cloned().partition(|name| name == AUTH);
+    let checks = !checks.is_empty() || args.shapes.is_empty();
+    let shapes = if named.is_empty() && !args.shapes.is_empty() { Vec::new() } else { Shape::choose(&named)? };
     let relays = relay::all(&args)?;
     if std::thread::available_parallelism()?.get() < 2 {
         bail!("a bench needs two cores: one for the server, one for the load");
@@ -67,6 +73,9 @@ async fn work(args: cli::Bench) -> Result<ExitCode> {
         verdicts.extend(goals::judge(shape, &entrants, &samples));
         failures.extend(samples.iter().filter_map(Sample::failure));
         disturbed = samples.iter().filter_map(Sample::round).fold(disturbed, |max, (_, r)| max.max(r.others_cpu_pct));
+    }
+    if checks {
+        verdicts.extend(auth::measure(&relays, &args).await?);
     }
     println!("## Goals\n");
     if verdicts.is_empty() {

@@ -17,6 +17,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Drive publishers and subscribers against a server and print one line of JSON.
     Run(Run),
+    /// Come and go, and print one line of JSON.
+    Knock(Knock),
     /// Serve synthetic frames with bare quinn: the floor.
     Floor(Floor),
     /// Measure relays and the floor in turn and print Markdown tables.
@@ -84,6 +86,24 @@ pub(crate) struct Run {
 }
 
 #[derive(Args)]
+pub(crate) struct Knock {
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// The server's process id, to charge CPU to.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// The moq-lite version to speak, one that has SETUP: 05 or later.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// Path and query to ask for.
+    #[arg(long, default_value = "")]
+    pub(crate) path: String,
+    /// How often to come.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) visits: usize,
+}
+
+#[derive(Args)]
 pub(crate) struct Floor {
     #[arg(long, default_value = "127.0.0.1:4499")]
     pub(crate) listen: SocketAddr,
@@ -93,7 +113,7 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled, dialects, doors; none means all.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors, auth; none means all.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]

@@ -17,7 +17,7 @@ pub(crate) async fn handshake(conn: &Connection, version: &Version) -> Result<Se
         Setup::None => Ok(None),
         Setup::Uni => {
             let mut stream = conn.open_uni().await?;
-            stream.write_all(&wire::setup(version)).await?;
+            stream.write_all(&wire::setup(version, "")).await?;
             stream.finish()?;
             Ok(None)
         }

@@ -15,6 +15,7 @@ mod door;
 mod floor;
 mod group;
 mod handshake;
+mod knock;
 mod payload;
 mod publish;
 mod reader;
@@ -47,6 +48,10 @@ async fn execute(command: cli::Command) -> Result<ExitCode> {
             println!("{}", serde_json::to_string(&run::run(args).await?)?);
             // Thousands of connections would take a while to say goodbye.
             std::process::exit(0)
+        }
+        cli::Command::Knock(args) => {
+            println!("{}", serde_json::to_string(&knock::knock(args).await?)?);
+            Ok(ExitCode::SUCCESS)
         }
         cli::Command::Floor(args) => floor::serve(args).await.map(|()| ExitCode::SUCCESS),
         cli::Command::Bench(args) => bench::bench(args).await,

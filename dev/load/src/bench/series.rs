@@ -69,7 +69,7 @@ pub(crate) fn cheapest<'a>(all: impl Iterator<Item = Series<'a>>) -> Option<Seri
     costs.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, series)| series)
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

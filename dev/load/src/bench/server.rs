@@ -19,6 +19,7 @@ use super::{entrant::Entrant, relay::Relay, shape::Floor};
 use crate::{
     client::{Client, FLOOR, Reading},
     door::Door,
+    wire::DEFAULT,
 };
 
 /// The server's core.
@@ -39,6 +40,14 @@ impl Server {
         let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
         command.args(relay.arguments(&addr.to_string(), entrant.version, dir.path())?);
         Self::start(command, addr, dir, entrant.door, entrant.version.alpn).await
+    }
+
+    /// A relay of ours with these settings of who may come in.
+    pub(crate) async fn with_auth(relay: &Relay, settings: &[String]) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        command.args(["--server-listen", &addr.to_string(), "--server-tls-generate", "localhost"]).args(settings);
+        Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
     }
 
     pub(crate) async fn floor(floor: &Floor) -> Result<Self> {

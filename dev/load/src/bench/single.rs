@@ -14,7 +14,7 @@ use super::{
 use crate::{cli, report::Report};
 
 /// The load generator's core.
-const CORE: &str = "1";
+pub(super) const CORE: &str = "1";
 /// What connecting may take on top of warm-up and measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds of warm-up and of measurement when only bytes are checked.

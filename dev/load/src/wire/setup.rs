@@ -8,9 +8,17 @@ use super::{Varint, Version, decoder::Decoder, encoder::Encoder};
 const CLIENT_SETUP: u8 = 0x20;
 pub(crate) const SERVER_SETUP: u64 = 0x21;
 
-/// An empty SETUP, stream type included.
-pub(crate) fn setup(version: &Version) -> Bytes {
-    Encoder::new(version.varint).int(0).framed(&[0x1])
+/// The parameter of SETUP that names a path.
+const PATH: u64 = 2;
+
+/// SETUP, stream type included, with a path unless that is empty.
+pub(crate) fn setup(version: &Version, path: &str) -> Bytes {
+    let mut body = Encoder::new(version.varint);
+    match path {
+        "" => body.int(0),
+        path => body.int(1).int(PATH).text(path),
+    };
+    body.framed(&[0x1])
 }
 
 /// CLIENT_SETUP that offers one version by its code, without parameters. Its size has 16 bits, unlike any other.

@@ -29,8 +29,9 @@ fn writes() {
     for (bytes, expected) in [
         (client_setup(0xff0d_ad01), "20 00 0a 01 c0 00 00 00 ff 0d ad 01 00"),
         (client_setup(0xff0d_ad02), "20 00 0a 01 c0 00 00 00 ff 0d ad 02 00"),
-        (setup(v("05")), "01 01 00"),
-        (setup(v("07-wip")), "01 01 00"),
+        (setup(v("05"), ""), "01 01 00"),
+        (setup(v("05"), "/a"), "01 05 01 02 02 2f 61"),
+        (setup(v("07-wip"), ""), "01 01 00"),
         (request(v("01"), "room/1"), "01 07 06 72 6f 6f 6d 2f 31"),
         (request(v("03"), ""), "01 01 00"),
         (request(v("05"), ""), "01 02 00 00"),

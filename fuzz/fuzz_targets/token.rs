@@ -1,0 +1,3 @@
+#![no_main]
+
+moq_fuzz::main!("token");
