@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::{
     grant::{Grant, Reason, Refusal, Revocable},
@@ -40,45 +40,35 @@ pub struct Rights {
     pub legacy: bool,
 }
 
-/// The claims that matter here. A claim of another type than it must have is an error, never a claim that is missing.
+/// The claims that matter here. A claim of another type than it must have is an error, never a claim that is missing;
+/// `null` is none, as releases up to 0.8 wrote into every token what it did not say.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Claims {
-    #[serde(deserialize_with = "present")]
     root: Option<String>,
     /// `root`, in releases up to 0.7.
-    #[serde(deserialize_with = "present")]
     path: Option<String>,
-    #[serde(deserialize_with = "present")]
     put: Option<Names>,
-    #[serde(deserialize_with = "present")]
     get: Option<Names>,
     /// `put` in patterns, in releases from 0.15.
-    #[serde(rename = "publish", deserialize_with = "present")]
+    #[serde(rename = "publish")]
     publish_patterns: Option<Names>,
     /// `get` in patterns.
-    #[serde(rename = "subscribe", deserialize_with = "present")]
+    #[serde(rename = "subscribe")]
     subscribe_patterns: Option<Names>,
     /// `put`, in releases up to 0.8.7 and in the documentation of later ones.
-    #[serde(rename = "pub", deserialize_with = "present")]
+    #[serde(rename = "pub")]
     publish: Option<Names>,
     /// Published without being announced, in releases up to 0.7.5.
-    #[serde(rename = "pub!", deserialize_with = "present")]
+    #[serde(rename = "pub!")]
     force: Option<Names>,
     /// `get`, where it is not the subject of RFC 7519 §4.1.2.
-    #[serde(deserialize_with = "present")]
     sub: Option<serde_json::Value>,
-    #[serde(deserialize_with = "present")]
     cluster: Option<bool>,
-    #[serde(deserialize_with = "present")]
     exp: Option<Date>,
-    #[serde(deserialize_with = "present")]
     nbf: Option<Date>,
-    #[serde(deserialize_with = "present")]
     iat: Option<Date>,
-    #[serde(deserialize_with = "present")]
     aud: Option<Names>,
-    #[serde(deserialize_with = "present")]
     jti: Option<String>,
 }
 
@@ -283,11 +273,6 @@ fn parse(text: &str) -> Result<Path, Refusal> {
 
 fn malformed(story: impl Into<String>) -> Refusal {
     Refusal::new(Reason::Malformed).because(story)
-}
-
-/// A claim that is there must have its type, so that `null` is not the same as nothing.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some).map_err(de::Error::custom)
 }
 
 /// Whether no bracket of some JSON stands inside more than `depth - 1` others.

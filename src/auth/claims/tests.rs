@@ -45,6 +45,8 @@ fn every_spelling_of_a_grant() {
         (r#"{"root":"room","put":"a","sub":"user-7"}"#, "/room/a | "),
         (r#"{"root":"room","get":"a","sub":7}"#, " | /room/a"),
         (r#"{"root":"/room//x/","put":["/a//b/"]}"#, "/room/x/a/b | "),
+        // As moq-token 0.3 and 0.4 wrote it.
+        (r#"{"path":"demo/","pub":"cam","sub":null,"exp":null,"iat":null}"#, "/demo/cam | "),
     ] {
         assert_eq!(granted(json), expected, "{json}");
     }
@@ -67,7 +69,14 @@ fn old_spellings_are_noticed() {
 
 #[test]
 fn tokens_without_a_grant() {
-    for json in ["{}", r#"{"root":"a"}"#, r#"{"put":[],"get":[]}"#, r#"{"cluster":false}"#, r#"{"root":"","pub":[]}"#] {
+    for json in [
+        "{}",
+        r#"{"root":"a"}"#,
+        r#"{"put":null,"get":null}"#,
+        r#"{"put":[],"get":[]}"#,
+        r#"{"cluster":false}"#,
+        r#"{"root":"","pub":[]}"#,
+    ] {
         assert_eq!(reason(json), Reason::NoGrant, "{json}");
     }
     assert!(read(r#"{"cluster":true}"#).unwrap().cluster);
@@ -77,19 +86,15 @@ fn tokens_without_a_grant() {
 fn claims_of_the_wrong_type_are_not_missing() {
     for claim in [
         r#""exp":"1900000000""#,
-        r#""exp":null"#,
         r#""exp":[1900000000]"#,
         r#""exp":true"#,
         r#""exp":1e400"#,
         r#""exp":1e30"#,
         r#""nbf":"0""#,
-        r#""nbf":null"#,
         r#""iat":{}"#,
         r#""put":7"#,
-        r#""put":null"#,
         r#""put":[["a"]]"#,
         r#""get":[1]"#,
-        r#""root":null"#,
         r#""root":["a"]"#,
         r#""cluster":"true""#,
         r#""cluster":1"#,
