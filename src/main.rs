@@ -3,19 +3,28 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use moq_relay::{
-    config::{self, Loaded, Request},
+    config::{self, Check, Loaded, Migration, Request},
     relay::Relay,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let loaded = match config::load(std::env::args_os(), &|name| std::env::var(name).ok()) {
         Ok(Request::Run(loaded)) => loaded,
+        Ok(Request::Check(check)) => {
+            return match examine(&check) {
+                Ok(text) => {
+                    print!("{text}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => refuse(&format!("{error:#}")),
+            };
+        }
         Ok(Request::Print(text)) => {
             print!("{text}");
             return ExitCode::SUCCESS;
@@ -25,6 +34,9 @@ fn main() -> ExitCode {
     log(&loaded.config.log);
     for note in &loaded.notes {
         info!("{note}");
+    }
+    for line in &loaded.pending {
+        warn!("{line}");
     }
     match serve(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +57,27 @@ fn log(config: &config::log::Config) {
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(2)
+}
+
+/// What a relay would go by, or what was changed in its file.
+fn examine(Check { loaded, write }: &Check) -> anyhow::Result<String> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { Relay::examine(&loaded.config) })?;
+    let Some(path) = write else {
+        for line in loaded.notes.iter().chain(&loaded.pending) {
+            eprintln!("{line}");
+        }
+        return Ok(loaded.effective());
+    };
+    Ok(match Migration::of(path)? {
+        None => format!("{} needs no change\n", path.display()),
+        Some(migration) => {
+            let backup = migration.write()?;
+            let changes: String = migration.changes.iter().map(|line| format!("{line}\n")).collect();
+            format!("{changes}{} is rewritten, and kept as it was in {}\n", path.display(), backup.display())
+        }
+    })
 }
 
 fn serve(loaded: &Loaded) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("main", &["config", "relay"]),
     ("relay", &["config", "web", "cluster", "session", "wire", "model", "transport", "auth", "stats"]),
-    ("config", &["web", "auth", "model", "transport", "cluster", "session"]),
+    ("config", &["web", "auth", "model", "transport", "cluster", "session", "stats"]),
     ("web", &["cluster", "auth", "model", "transport", "stats"]),
     ("cluster", &["session", "transport", "model", "stats"]),
     ("session", &["wire", "model", "transport", "stats"]),

@@ -1,0 +1,121 @@
+//! A file as text with structure: values are taken out and put elsewhere, and comments go with them.
+
+use toml_edit::{Decor, DocumentMut, Item, Table, TableLike, Value};
+
+/// A TOML file.
+pub(super) struct Document {
+    inner: DocumentMut,
+    /// Comments above the headers of tables that are no more, and the table that their first value went to.
+    orphans: Vec<(String, Decor)>,
+}
+
+/// What was taken out.
+pub(super) struct Taken {
+    /// The table it stood in, the outermost first.
+    table: String,
+    item: Item,
+    /// What stands before the key.
+    before: String,
+    /// What stands behind the value.
+    behind: String,
+    position: Option<isize>,
+    /// What stood above the header of its table, if that is gone now.
+    header: Option<Decor>,
+}
+
+impl Document {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Some(Self { inner: text.parse().ok()?, orphans: Vec::new() })
+    }
+
+    /// Takes out the value at a path, and every table that is empty then.
+    pub(super) fn take(&mut self, path: &str) -> Option<Taken> {
+        let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let position = self.inner.get(table.split('.').next()?).and_then(Item::as_table).and_then(Table::position);
+        let parent = self.table(table)?;
+        let before = parent.key(name).map(|key| text(key.leaf_decor().prefix())).unwrap_or_default();
+        let item = parent.remove(name)?;
+        let before = if before.trim().is_empty() { comments(&item) } else { before };
+        let behind = item.as_value().map(|value| text(value.decor().suffix())).unwrap_or_default();
+        let header = self.prune(table);
+        Some(Taken { table: table.to_owned(), item, before, behind, position, header })
+    }
+
+    /// Puts a value, or the one that was taken, at a path, unless something is there.
+    pub(super) fn put(&mut self, path: &str, taken: &Taken, value: Option<Value>) -> Option<()> {
+        let mut item = value.map_or_else(|| taken.item.clone(), Item::Value);
+        if let Item::Value(value) = &mut item {
+            *value.decor_mut() = Decor::new(" ", taken.behind.as_str());
+        }
+        let mut segments: Vec<_> = path.split('.').collect();
+        let name = segments.pop()?;
+        let mut table: &mut dyn TableLike = self.inner.as_table_mut();
+        for (depth, segment) in segments.iter().enumerate() {
+            if !table.contains_key(segment) {
+                let mut new = Table::new();
+                new.set_dotted(depth > 0);
+                if depth == 0 {
+                    new.set_position(taken.position);
+                    let gap = if taken.table.is_empty() || taken.position.is_none() { "\n" } else { "" };
+                    new.decor_mut().set_prefix(gap);
+                }
+                table.insert(segment, Item::Table(new));
+            }
+            table = table.get_mut(segment)?.as_table_like_mut()?;
+        }
+        if table.contains_key(name) {
+            return Some(());
+        }
+        table.insert(name, item);
+        table.key_mut(name)?.leaf_decor_mut().set_prefix(taken.before.as_str());
+        if let (Some(header), Some(first)) = (&taken.header, segments.first()) {
+            self.orphans.push(((*first).to_owned(), header.clone()));
+        }
+        Some(())
+    }
+
+    /// The text.
+    pub(super) fn finish(mut self) -> String {
+        for (table, decor) in self.orphans.drain(..) {
+            let Some(table) = self.inner.get_mut(&table).and_then(Item::as_table_mut) else { continue };
+            if text(table.decor().prefix()).trim().is_empty() {
+                *table.decor_mut() = decor;
+            }
+        }
+        self.inner.to_string().trim_start_matches('\n').to_owned()
+    }
+
+    fn table(&mut self, path: &str) -> Option<&mut dyn TableLike> {
+        let mut table: &mut dyn TableLike = self.inner.as_table_mut();
+        for segment in path.split('.').filter(|segment| !segment.is_empty()) {
+            table = table.get_mut(segment)?.as_table_like_mut()?;
+        }
+        Some(table)
+    }
+
+    /// Removes a table and those around it as long as they are empty, and gives back what stood above the outermost.
+    fn prune(&mut self, path: &str) -> Option<Decor> {
+        let mut path = path;
+        let mut header = None;
+        while !path.is_empty() && self.table(path).is_some_and(|table| table.is_empty()) {
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let gone = self.table(parent)?.remove(name)?;
+            let decor = gone.as_table().filter(|table| !table.is_dotted()).map(|table| table.decor().clone());
+            header = decor.filter(|decor| !text(decor.prefix()).is_empty()).or(header);
+            path = parent;
+        }
+        header
+    }
+}
+
+/// What stands above the first header of tables in a list.
+fn comments(item: &Item) -> String {
+    let first = item.as_array_of_tables().and_then(|tables| tables.iter().next());
+    let above = first.map(|table| text(table.decor().prefix())).unwrap_or_default();
+    above.trim_start_matches('\n').to_owned()
+}
+
+fn text(raw: Option<&toml_edit::RawString>) -> String {
+    raw.and_then(toml_edit::RawString::as_str).unwrap_or_default().to_owned()
+}
