@@ -41,10 +41,10 @@ impl Migration {
         let by_hand = || Error::ByHand { path: path.to_owned() };
         let mut document = Document::parse(&text).ok_or_else(by_hand)?;
         for setting in old {
-            let taken = document.take(&setting.name).ok_or_else(by_hand)?;
+            let mut taken = document.take(&setting.name).ok_or_else(by_hand)?;
             for new in news.iter().filter(|new| new.name == setting.name && new.key.is_current()) {
                 let value = (new.value != setting.value).then(|| toml(&new.value, Secrets::Shown));
-                document.put(new.key.name, &taken, value).ok_or_else(by_hand)?;
+                document.put(new.key.name, &mut taken, value).ok_or_else(by_hand)?;
             }
         }
         let text = document.finish();

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_row_is_complete() {
-        for key in table::keys() {
+        for key in table::keys().filter(|key| key.is_current()) {
             assert!(!key.help.is_empty() && !key.default.is_empty() && !key.placeholder.is_empty(), "{}", key.name);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{News, has, refuse, replace, say, take, texts};
 use crate::config::{
-    Error,
+    Error, Place,
     key::Setting,
     value::{Reason, Value},
 };
@@ -10,12 +10,14 @@ use crate::config::{
 /// Until 0.8.9 a certificate was a table of `chain` and `key`, or `chain:key` on the command line; in 0.10.20 both were
 /// in one file.
 pub(super) fn pairs(settings: &mut Vec<Setting>) -> Result<(), Error> {
-    let has_keys = has(settings, "server.tls.key");
+    // A file never had the short form, and whoever names the keys does not use it.
+    let is_file = settings.iter().any(|setting| matches!(setting.place, Place::Line { .. }));
+    let is_short = !is_file && !has(settings, "server.tls.key");
     replace(settings, "server.tls.cert", |value| match value {
         Value::List(items) if items.iter().any(|item| matches!(item, Value::Table(_))) => {
             items.iter().map(described).collect::<Result<Vec<_>, _>>().map(|pairs| Some(apart(pairs)))
         }
-        Value::List(items) if !has_keys => {
+        Value::List(items) if is_short => {
             let joined = |item: &Value| {
                 let (chain, key) = item.text().ok()?.split_once(':')?;
                 Some((chain.to_owned(), key.to_owned()))

@@ -1,5 +1,7 @@
 //! A file as text with structure: values are taken out and put elsewhere, and comments go with them.
 
+use std::mem;
+
 use toml_edit::{Decor, DocumentMut, Item, Table, TableLike, Value};
 
 /// A TOML file.
@@ -9,7 +11,7 @@ pub(super) struct Document {
     orphans: Vec<(String, Decor)>,
 }
 
-/// What was taken out.
+/// What was taken out. Comments go with the first value that it becomes.
 pub(super) struct Taken {
     /// The table it stood in, the outermost first.
     table: String,
@@ -37,16 +39,17 @@ impl Document {
         let before = parent.key(name).map(|key| text(key.leaf_decor().prefix())).unwrap_or_default();
         let item = parent.remove(name)?;
         let before = if before.trim().is_empty() { comments(&item) } else { before };
-        let behind = item.as_value().map(|value| text(value.decor().suffix())).unwrap_or_default();
-        let header = self.prune(table);
-        Some(Taken { table: table.to_owned(), item, before, behind, position, header })
+        let behind = behind(&item);
+        let mut taken = Taken { table: table.to_owned(), item, before, behind, position, header: None };
+        self.prune(&mut taken)?;
+        Some(taken)
     }
 
     /// Puts a value, or the one that was taken, at a path, unless something is there.
-    pub(super) fn put(&mut self, path: &str, taken: &Taken, value: Option<Value>) -> Option<()> {
+    pub(super) fn put(&mut self, path: &str, taken: &mut Taken, value: Option<Value>) -> Option<()> {
         let mut item = value.map_or_else(|| taken.item.clone(), Item::Value);
         if let Item::Value(value) = &mut item {
-            *value.decor_mut() = Decor::new(" ", taken.behind.as_str());
+            *value.decor_mut() = Decor::new(" ", mem::take(&mut taken.behind));
         }
         let mut segments: Vec<_> = path.split('.').collect();
         let name = segments.pop()?;
@@ -68,9 +71,9 @@ impl Document {
             return Some(());
         }
         table.insert(name, item);
-        table.key_mut(name)?.leaf_decor_mut().set_prefix(taken.before.as_str());
-        if let (Some(header), Some(first)) = (&taken.header, segments.first()) {
-            self.orphans.push(((*first).to_owned(), header.clone()));
+        table.key_mut(name)?.leaf_decor_mut().set_prefix(mem::take(&mut taken.before));
+        if let (Some(header), Some(first)) = (taken.header.take(), segments.first()) {
+            self.orphans.push(((*first).to_owned(), header));
         }
         Some(())
     }
@@ -94,19 +97,37 @@ impl Document {
         Some(table)
     }
 
-    /// Removes a table and those around it as long as they are empty, and gives back what stood above the outermost.
-    fn prune(&mut self, path: &str) -> Option<Decor> {
-        let mut path = path;
-        let mut header = None;
+    /// Removes the table of what was taken and those around it, as long as they are empty, and keeps their comments.
+    fn prune(&mut self, taken: &mut Taken) -> Option<()> {
+        let whole = taken.table.clone();
+        let mut path = &*whole;
         while !path.is_empty() && self.table(path).is_some_and(|table| table.is_empty()) {
             let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-            let gone = self.table(parent)?.remove(name)?;
-            let decor = gone.as_table().filter(|table| !table.is_dotted()).map(|table| table.decor().clone());
-            header = decor.filter(|decor| !text(decor.prefix()).is_empty()).or(header);
+            let parent_table = self.table(parent)?;
+            let before = parent_table.key(name).map(|key| text(key.leaf_decor().prefix())).unwrap_or_default();
+            match parent_table.remove(name)? {
+                Item::Table(table) if table.is_dotted() => {}
+                Item::Table(table) if !text(table.decor().prefix()).is_empty() => {
+                    taken.header = Some(table.decor().clone());
+                }
+                gone => {
+                    taken.before = or(before, &taken.before);
+                    taken.behind = or(behind(&gone), &taken.behind);
+                }
+            }
             path = parent;
         }
-        header
+        Some(())
     }
+}
+
+/// The first, unless it says nothing.
+fn or(first: String, second: &str) -> String {
+    if first.trim().is_empty() { second.to_owned() } else { first }
+}
+
+fn behind(item: &Item) -> String {
+    item.as_value().map(|value| text(value.decor().suffix())).unwrap_or_default()
 }
 
 /// What stands above the first header of tables in a list.

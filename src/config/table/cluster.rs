@@ -194,10 +194,10 @@ fn described(entries: &[(String, Value)]) -> Result<Peer, Reason> {
     if cost.is_some() && egress.is_some() && cost != egress {
         return Err("cost and egress must be the same".into());
     }
-    if let Some(cost) = cost.or(egress) {
-        if peer.cost.replace(cost).is_some() {
-            return Err("the cost is in the URL too".into());
-        }
+    if let Some(cost) = cost.or(egress)
+        && peer.cost.replace(cost).is_some()
+    {
+        return Err("the cost is in the URL too".into());
     }
     if let Some(token) = find("token") {
         if is_url(&peer.url) && peer.url.contains("jwt=") {

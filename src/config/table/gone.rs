@@ -13,9 +13,9 @@ pub(super) const KEYS: &[Key] = &[
         status: Status::Gone { off: switched_off, why: IROH },
         ..Key::BASE
     },
-    Key { name: "iroh.secret", kind: Kind::Switch, status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
-    Key { name: "iroh.bind_v4", kind: Kind::Switch, status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
-    Key { name: "iroh.bind_v6", kind: Kind::Switch, status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
+    Key { name: "iroh.secret", status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
+    Key { name: "iroh.bind_v4", status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
+    Key { name: "iroh.bind_v6", status: Status::Gone { off: never_on, why: IROH }, ..Key::BASE },
     Key {
         name: "iroh.disable_relay",
         kind: Kind::Switch,
