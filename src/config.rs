@@ -7,9 +7,12 @@
 //!
 //! ```text
 //!  relay.toml ─ file ────────┐
-//!  MOQ_*      ─ environment ─┼─ settings (key, value, place) ─ layers ─ Loaded ─ check ─→ main
-//!  --flags    ─ flags ───────┘
+//!  MOQ_*      ─ environment ─┼─ settings (key, value, place) ─ legacy ─ layers ─ Loaded ─ check ─→ main
+//!  --flags    ─ flags ───────┘                                                  └ show, migrate ─→ moq-relay check
 //! ```
+//!
+//! What older releases only called by another name is an alias in the table; what they said in another way, `legacy`
+//! says again in settings of today. `show` prints what came out, and `migrate` rewrites a file.
 
 mod check;
 mod environment;

@@ -438,7 +438,7 @@ fn values_of_the_wrong_kind_are_named_with_key_and_line() {
         ("[cache]\nduration = '9999y'", "relay.toml:2: cache.duration = '9999y': must not be longer than 30 days"),
         (
             "[cache]\ncapacity = '200%'",
-            "relay.toml:2: cache.capacity = '200%': expected a whole percentage from 1% to 100%",
+            "relay.toml:2: cache.capacity = '200%': expected a percentage above 0% and up to 100%",
         ),
         ("[cache]\ncapacity = 1.5", "relay.toml:2: cache.capacity = 1.5: expected a size, got a fraction"),
         ("[log]\nlevel = 'loud'", "relay.toml:2: log.level = 'loud': expected off, error, warn, info, debug or trace"),
@@ -476,7 +476,7 @@ fn a_dialect_that_is_not_spoken_is_named_with_those_that_are() {
     for key in ["server.version", "client.version"] {
         for (value, name) in [
             ("'moq-lite-9'", "moq-lite-9"),
-            ("['moq-lite-05', 'moq-lite-06-wip']", "moq-lite-06-wip"),
+            ("['moq-lite-05', 'moq-lite-08-wip']", "moq-lite-08-wip"),
             ("'moql'", "moql"),
             ("''", ""),
         ] {

@@ -9,17 +9,8 @@ use std::{
     process::{Command, Output},
 };
 
-use common::{config, load, samples};
-use moq_relay::config::Migration;
+use common::{config, load, migrated, samples};
 use tempfile::TempDir;
-
-/// The file of today's names that one of older names becomes, if it changes.
-fn migrated(text: &str) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("relay.toml");
-    fs::write(&path, text).unwrap();
-    Migration::of(&path).unwrap_or_else(|error| panic!("{error}\n{text}")).map(|migration| migration.text)
-}
 
 fn effective(text: &str, flags: &[&str], variables: &[(&str, &str)]) -> String {
     let effective = load(Some(text), flags, variables).unwrap().effective();
@@ -128,6 +119,12 @@ fn what_is_said_otherwise_today_is_written_that_way() {
             "[auth]\ntoken_in_path = true\npublic = [\"anon\"]\npaths = { demo = \"demo.jwk\" }\n",
         ),
         ("[server]\nbind = '[::]:1'\nlisten = '[::]:1'\n", "[server]\nlisten = '[::]:1'\n"),
+        (
+            "drain_timeout = '1s'\n\n[listen]\nbind = '[::]:1'\n\n[log]\nlevel = 'info'\n",
+            "[server]\ndrain = '1s'\nlisten = '[::]:1'\n\n[log]\nlevel = 'info'\n",
+        ),
+        ("[server]\nmax_streams = 5\nlisten = '[::]:1'\n", "[server]\nlisten = '[::]:1'\n\n[quic]\nmax_streams = 5\n"),
+        ("server.version = ['moq-lite-05-wip']\n", "[server]\nversion = [\"moq-lite-05\"]\n"),
     ] {
         assert_eq!(migrated(old).as_deref(), Some(new));
     }
@@ -181,6 +178,24 @@ fn check_finds_what_would_keep_a_relay_from_starting() {
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{file}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{stderr}");
     }
+}
+
+#[test]
+fn a_relay_warns_of_what_it_does_not_use_and_refuses_what_cannot_be() {
+    let world = world(OLD);
+    let start = |flag: &str| {
+        let program = env!("CARGO_BIN_EXE_moq-relay");
+        // It ends at once: nobody has that address.
+        let args = ["relay.toml", "--listen", "192.0.2.1:1", flag];
+        text(&Command::new(program).current_dir(world.path()).env_clear().args(args).output().unwrap().stderr)
+    };
+    let log = start("--cluster-root=a");
+    assert!(log.contains("WARN") && log.contains("cluster.root is set, but this build does not use it yet"), "{log}");
+    assert!(
+        start("--iroh-enabled").starts_with("error: --iroh-enabled: iroh.enabled = \"true\": this relay has no iroh")
+    );
+    let log = start("--iroh-enabled=false");
+    assert!(log.contains("INFO") && log.contains("--iroh-enabled changes nothing: this relay has no iroh"), "{log}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{config, load};
+use common::{config, load, migrated};
 use moq_relay::config::{Config, Error};
 
 /// What a spelling does.
@@ -222,6 +222,25 @@ fn every_older_spelling_has_one_line_in_the_log() {
             if is_path && !today.contains('{') {
                 let is_today = today.split(' ').next() == Some(*spelling) && !notes.iter().any(|n| n.contains("said"));
                 assert_eq!(notes.is_empty(), is_today, "{spelling} = {toml}: {notes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_older_key_is_rewritten_to_the_same() {
+    for (_, toml, means, spellings) in ROWS {
+        if matches!(means, Refused(_)) {
+            continue;
+        }
+        for path in spellings.iter().filter(|spelling| !spelling.starts_with('-') && !spelling.starts_with("MOQ_")) {
+            let old = format!("# about it\n{path} = {toml} # too\n");
+            let new = migrated(&old).unwrap_or_else(|| old.clone());
+            assert_eq!(config(&new), config(&old), "{new}");
+            assert!(common::file(&new).unwrap().notes.is_empty(), "{old}{new}");
+            assert_eq!(migrated(&new), None, "{new}");
+            if matches!(means, Sets(_)) {
+                assert!(new.contains("# about it") && new.contains("# too"), "{old}{new}");
             }
         }
     }

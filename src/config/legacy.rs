@@ -33,12 +33,25 @@ pub(super) fn translate(mut settings: Vec<Setting>) -> Result<Vec<Setting>, Erro
     replace(&mut settings, "client.reconnect", |value| {
         Ok(Some(vec![("client.once", Value::Switch(!value.switch()?))]))
     })?;
+    for name in ["server.version", "client.version"] {
+        replace(&mut settings, name, |value| Ok(finished(value)?.map(|names| vec![(name, names)])))?;
+    }
     // The first level was everything together, which is no depth at all.
     replace(&mut settings, "stats.levels", |value| {
         let depth = i64::try_from(value.number()?.saturating_sub(1)).unwrap_or(i64::MAX);
         Ok(Some(vec![("stats.depth", Value::Number(depth))]))
     })?;
     Ok(settings)
+}
+
+/// Versions that were still unfinished, as releases up to 0.14 called them, by their names of today.
+fn finished(names: &Value) -> Result<Option<Value>, Reason> {
+    const UNFINISHED: [&str; 2] = ["moq-lite-05-wip", "moq-lite-06-wip"];
+
+    let names = names.texts()?;
+    let is_unfinished = |name: &str| UNFINISHED.contains(&name);
+    let finish = |name: &&str| name.strip_suffix("-wip").filter(|_| is_unfinished(name)).unwrap_or(name).to_owned();
+    Ok(names.iter().any(|name| is_unfinished(name)).then(|| texts(names.iter().map(finish).collect())))
 }
 
 /// Puts what `news` makes of a setting in its place.

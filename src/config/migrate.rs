@@ -34,13 +34,14 @@ impl Migration {
         let name = path.display().to_string();
         let settings = file::parse(&name, &text)?;
         let news = legacy::translate(settings.clone())?;
-        let old: Vec<_> = settings.iter().filter(|setting| !stays(setting, &settings, &news)).collect();
+        let (same, old): (Vec<_>, Vec<_>) =
+            settings.iter().cloned().partition(|setting| stays(setting, &settings, &news));
         if old.is_empty() {
             return Ok(None);
         }
         let by_hand = || Error::ByHand { path: path.to_owned() };
         let mut document = Document::parse(&text).ok_or_else(by_hand)?;
-        for setting in old {
+        for setting in &old {
             let mut taken = document.take(&setting.name).ok_or_else(by_hand)?;
             for new in news.iter().filter(|new| new.name == setting.name && new.key.is_current()) {
                 let value = (new.value != setting.value).then(|| toml(&new.value, Secrets::Shown));
@@ -56,7 +57,9 @@ impl Migration {
         if before.config != after.config {
             return Err(by_hand());
         }
-        Ok(Some(Self { path: path.to_owned(), text, changes: before.notes }))
+        let kept: Vec<_> = same.iter().filter_map(|setting| setting.renamed.as_ref()).collect();
+        let changes = before.notes.into_iter().filter(|note| !kept.contains(&note)).collect();
+        Ok(Some(Self { path: path.to_owned(), text, changes }))
     }
 
     /// Writes it, and says where the file as it was is kept.

@@ -87,3 +87,46 @@ fn transport(streams: u32, quic: &Quic) -> TransportConfig {
 fn integer(bytes: u64) -> VarInt {
     VarInt::from_u64(bytes).unwrap_or(VarInt::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_set_reaches_the_connection() {
+        let shown = |quic: &Quic| format!("{:?}", transport(16, quic));
+        let usual = shown(&Quic::default());
+        assert!(usual.contains("max_idle_timeout: Some(10000)"), "{usual}");
+        assert!(usual.contains("keep_alive_interval: Some(3s)"), "{usual}");
+        assert!(
+            usual.contains("receive_window: 262144") && usual.contains("stream_receive_window: 1048576"),
+            "{usual}"
+        );
+        assert!(usual.contains("enable_segmentation_offload: true"), "{usual}");
+        assert!(!usual.contains("mtu_discovery_config: None"), "{usual}");
+
+        let quiet = shown(&Quic {
+            idle_timeout: Duration::ZERO,
+            keep_alive: Duration::ZERO,
+            stream_receive_window: 7,
+            receive_window: 8,
+            send_window: 9,
+            mtu_discovery: false,
+            gso: false,
+            ..Quic::default()
+        });
+        for part in [
+            "max_idle_timeout: None",
+            "keep_alive_interval: None",
+            "stream_receive_window: 7",
+            " receive_window: 8",
+            "send_window: 9",
+            "mtu_discovery_config: None",
+            "enable_segmentation_offload: false",
+        ] {
+            assert!(quiet.contains(part), "{part}: {quiet}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, ffi::OsString, fs, path::PathBuf};
 
-use moq_relay::config::{Config, Error, Loaded, Request, read};
+use moq_relay::config::{Config, Error, Loaded, Migration, Request, read};
 
 /// What a file of this text says, called `relay.toml` in messages.
 pub fn file(text: &str) -> Result<Loaded, Error> {
@@ -40,4 +40,12 @@ pub fn samples() -> Vec<(String, String)> {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     paths.into_iter().map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The file of today's names that one of older names becomes, if it changes.
+pub fn migrated(text: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.toml");
+    fs::write(&path, text).unwrap();
+    Migration::of(&path).unwrap_or_else(|error| panic!("{error}\n{text}")).map(|migration| migration.text)
 }

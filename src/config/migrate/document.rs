@@ -9,6 +9,8 @@ pub(super) struct Document {
     inner: DocumentMut,
     /// Comments above the headers of tables that are no more, and the table that their first value went to.
     orphans: Vec<(String, Decor)>,
+    /// Tables that are new, and the tables that their first values come from.
+    made: Vec<(String, String)>,
 }
 
 /// What was taken out. Comments go with the first value that it becomes.
@@ -28,7 +30,7 @@ pub(super) struct Taken {
 impl Document {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Some(Self { inner: text.parse().ok()?, orphans: Vec::new() })
+        Some(Self { inner: text.parse().ok()?, orphans: Vec::new(), made: Vec::new() })
     }
 
     /// Takes out the value at a path, and every table that is empty then.
@@ -38,7 +40,7 @@ impl Document {
         let parent = self.table(table)?;
         let before = parent.key(name).map(|key| text(key.leaf_decor().prefix())).unwrap_or_default();
         let item = parent.remove(name)?;
-        let before = if before.trim().is_empty() { comments(&item) } else { before };
+        let before = before + &comments(&item);
         let behind = behind(&item);
         let mut taken = Taken { table: table.to_owned(), item, before, behind, position, header: None };
         self.prune(&mut taken)?;
@@ -59,13 +61,17 @@ impl Document {
                 let mut new = Table::new();
                 new.set_dotted(depth > 0);
                 if depth == 0 {
-                    new.set_position(taken.position);
-                    let gap = if taken.table.is_empty() || taken.position.is_none() { "\n" } else { "" };
-                    new.decor_mut().set_prefix(gap);
+                    self.made.push(((*segment).to_owned(), taken.table.clone()));
                 }
                 table.insert(segment, Item::Table(new));
             }
-            table = table.get_mut(segment)?.as_table_like_mut()?;
+            let item = table.get_mut(segment)?;
+            // A table that is new stands where the first one stood that it gets a value of.
+            if let Some(new) = item.as_table_mut().filter(|_| self.made.iter().any(|(made, _)| made == segment)) {
+                let position = new.position().or(taken.position).filter(|_| depth == 0);
+                new.set_position(position);
+            }
+            table = item.as_table_like_mut()?;
         }
         if table.contains_key(name) {
             return Some(());
@@ -80,6 +86,12 @@ impl Document {
 
     /// The text.
     pub(super) fn finish(mut self) -> String {
+        for (new, old) in mem::take(&mut self.made) {
+            let gap = if old.is_empty() || self.table(&old).is_some() { "\n" } else { "" };
+            if let Some(table) = self.inner.get_mut(&new).and_then(Item::as_table_mut) {
+                table.decor_mut().set_prefix(gap);
+            }
+        }
         for (table, decor) in self.orphans.drain(..) {
             let Some(table) = self.inner.get_mut(&table).and_then(Item::as_table_mut) else { continue };
             if text(table.decor().prefix()).trim().is_empty() {
@@ -111,8 +123,13 @@ impl Document {
                     taken.header = Some(table.decor().clone());
                 }
                 gone => {
-                    taken.before = or(before, &taken.before);
-                    taken.behind = or(behind(&gone), &taken.behind);
+                    // Without comments, the space within an inline table is not that between lines.
+                    if taken.before.trim().is_empty() || !before.trim().is_empty() {
+                        taken.before = before;
+                    }
+                    if taken.behind.trim().is_empty() {
+                        taken.behind = behind(&gone);
+                    }
                 }
             }
             path = parent;
@@ -121,20 +138,31 @@ impl Document {
     }
 }
 
-/// The first, unless it says nothing.
-fn or(first: String, second: &str) -> String {
-    if first.trim().is_empty() { second.to_owned() } else { first }
-}
-
 fn behind(item: &Item) -> String {
     item.as_value().map(|value| text(value.decor().suffix())).unwrap_or_default()
 }
 
-/// What stands above the first header of tables in a list.
+/// The comments within tables, a line each.
 fn comments(item: &Item) -> String {
-    let first = item.as_array_of_tables().and_then(|tables| tables.iter().next());
-    let above = first.map(|table| text(table.decor().prefix())).unwrap_or_default();
-    above.trim_start_matches('\n').to_owned()
+    fn within(table: &Table, found: &mut String) {
+        found.push_str(&text(table.decor().prefix()));
+        for (name, item) in table {
+            let key = table.key(name).map(|key| text(key.leaf_decor().prefix()));
+            found.push_str(&format!("{}\n{}\n", key.unwrap_or_default(), behind(item)));
+            descend(item, found);
+        }
+    }
+    fn descend(item: &Item, found: &mut String) {
+        match item {
+            Item::Table(table) => within(table, found),
+            Item::ArrayOfTables(tables) => tables.iter().for_each(|table| within(table, found)),
+            _ => {}
+        }
+    }
+    let mut found = String::new();
+    descend(item, &mut found);
+    let lines = found.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn text(raw: Option<&toml_edit::RawString>) -> String {

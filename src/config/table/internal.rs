@@ -8,7 +8,7 @@ use crate::{
 pub(super) const KEYS: &[Key] = &[Key {
     name: "internal.listen",
     placeholder: "ADDRESS",
-    help: "Address for counters and state, plain HTTP without access control",
+    help: "Address for counters and state, plain HTTP without access control; for sessions see server.tcp.listen",
     default: "none",
     status: Status::Pending,
     set: |config, value| {
