@@ -150,6 +150,15 @@ fn compose(path: Option<PathBuf>, flags: Vec<Setting>, env: &dyn Fn(&str) -> Opt
 }
 
 impl Loaded {
+    /// A message that begins with a key and its value, with the place where that was set and the name it was set by.
+    pub fn located(&self, message: &str) -> String {
+        let source = message.split_once(" = ").and_then(|(key, rest)| Some((self.sources.get(key)?, rest)));
+        match source {
+            Some((source, rest)) => format!("{}: {} = {rest}", source.place, source.name),
+            None => message.to_owned(),
+        }
+    }
+
     /// [`Config::validate`], with the place each offending setting came from.
     fn check(&self) -> Result<(), Error> {
         self.config.validate().map_err(|invalid| Error::invalid(invalid, &self.sources))

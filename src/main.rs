@@ -22,7 +22,7 @@ fn main() -> ExitCode {
                     print!("{text}");
                     ExitCode::SUCCESS
                 }
-                Err(error) => refuse(&format!("{error:#}")),
+                Err(error) => refuse(&check.loaded.located(&format!("{error:#}"))),
             };
         }
         Ok(Request::Print(text)) => {
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
     match serve(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&format!("{error:#}")),
+        Err(error) => refuse(&loaded.located(&format!("{error:#}"))),
     }
 }
 

@@ -170,7 +170,15 @@ fn check_finds_what_would_keep_a_relay_from_starting() {
     for (file, expected) in [
         ("[server]\nlisen = ''\n", "relay.toml:2: unknown key server.lisen"),
         ("[server]\ntls.generate = 'localhost'\n", "no auth configured"),
-        ("auth.key = 'key.jwk'\nserver.tls.generate = 'localhost'\n", "key.jwk"),
+        ("auth.key = 'no.jwk'\nserver.tls.generate = 'localhost'\n", "relay.toml:1: auth.key = \"no.jwk\": "),
+        (
+            "server.tls.generate = 'localhost'\nauth.path = { a = 'cert.pem' }\n",
+            "relay.toml:2: auth.path = \"cert.pem\": ",
+        ),
+        (
+            "auth.public = ''\nserver.tls.generate = 'localhost'\ncluster.token = 'no.jwt'\n",
+            "relay.toml:3: cluster.token = \"no.jwt\": No such file",
+        ),
         ("auth.public = ''\nserver.tls.cert = 'key.pem'\nserver.tls.key = 'key.pem'\n", "key.pem"),
     ] {
         let output = check(world(file).path(), &["relay.toml"]);
