@@ -3,10 +3,11 @@
 #[path = "common/config.rs"]
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{config, load, migrated};
 use moq_relay::config::{Config, Error};
+use proptest::{collection::vec, prelude::*, sample::Index};
 
 /// What a spelling does.
 #[derive(Debug)]
@@ -242,6 +243,41 @@ fn every_older_key_is_rewritten_to_the_same() {
             if matches!(means, Sets(_)) {
                 assert!(new.contains("# about it") && new.contains("# too"), "{old}{new}");
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_mixture_is_rewritten_to_the_same(picks in vec((any::<Index>(), any::<Index>(), any::<bool>()), 1..8)) {
+        let mut text = String::new();
+        let mut tables = BTreeMap::<&str, String>::new();
+        for (row, path, in_table) in picks {
+            let (_, toml, _, spellings) = row.get(ROWS);
+            let paths: Vec<_> = spellings.iter().filter(|path| !path.starts_with('-') && !path.starts_with("MOQ_")).collect();
+            if paths.is_empty() {
+                continue;
+            }
+            match path.get(&paths).split_once('.').filter(|_| in_table) {
+                Some((table, rest)) => *tables.entry(table).or_default() += &format!("# {rest}\n{rest} = {toml} # it\n"),
+                None => text += &format!("# {0}\n{0} = {toml} # it\n", path.get(&paths)),
+            }
+        }
+        for (table, keys) in tables {
+            text += &format!("\n# The table {table}.\n[{table}]\n{keys}");
+        }
+        // Some say the same twice, and some cannot be said together.
+        if let Ok(loaded) = common::file(&text) {
+            let new = match common::migrate(&text) {
+                Ok(new) => new.unwrap_or_else(|| text.clone()),
+                // Rules of two eras, which no release took together.
+                Err(Error::ByHand { .. }) if text.contains("auth") && text.contains("public") => return Ok(()),
+                Err(error) => return Err(TestCaseError::fail(format!("{error}\n{text}"))),
+            };
+            prop_assert_eq!(config(&new), loaded.config, "{}\n{}", text, new);
+            prop_assert_eq!(migrated(&new), None, "{}\n{}", text, new);
         }
     }
 }

@@ -45,7 +45,10 @@ impl Migration {
             let mut taken = document.take(&setting.name).ok_or_else(by_hand)?;
             for new in news.iter().filter(|new| new.name == setting.name && new.key.is_current()) {
                 let value = (new.value != setting.value).then(|| toml(&new.value, Secrets::Shown));
-                document.put(new.key.name, &mut taken, value).ok_or_else(by_hand)?;
+                // In one file, `auth.public` is a value or a table.
+                let beside = new.key.name.strip_prefix("auth.public.").filter(|_| document.has_value("auth.public"));
+                let path = beside.map_or_else(|| new.key.name.to_owned(), |name| format!("auth.public_{name}"));
+                document.put(&path, &mut taken, value).ok_or_else(by_hand)?;
             }
         }
         let text = document.finish();

@@ -44,8 +44,13 @@ pub fn samples() -> Vec<(String, String)> {
 
 /// The file of today's names that one of older names becomes, if it changes.
 pub fn migrated(text: &str) -> Option<String> {
+    migrate(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The same, where it may be too much for a program.
+pub fn migrate(text: &str) -> Result<Option<String>, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relay.toml");
     fs::write(&path, text).unwrap();
-    Migration::of(&path).unwrap_or_else(|error| panic!("{error}\n{text}")).map(|migration| migration.text)
+    Ok(Migration::of(&path)?.map(|migration| migration.text))
 }

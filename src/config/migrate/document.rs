@@ -84,6 +84,12 @@ impl Document {
         Some(())
     }
 
+    /// Whether a path has a value, and is no table.
+    pub(super) fn has_value(&self, path: &str) -> bool {
+        let start: &Item = self.inner.as_item();
+        path.split('.').try_fold(start, |item, segment| item.get(segment)).is_some_and(|item| !item.is_table_like())
+    }
+
     /// The text.
     pub(super) fn finish(mut self) -> String {
         for (new, old) in mem::take(&mut self.made) {
