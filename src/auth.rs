@@ -96,7 +96,7 @@ impl Auth {
         let named = config.key_dir.as_ref().map(|source| Keys::directory(source, &client));
         let mut paths = Vec::new();
         for (path, source) in &config.paths {
-            paths.push((path.clone(), keys("auth.path", source)?));
+            paths.push((path.clone(), keys("auth.paths", source)?));
         }
         let deny = config.deny.as_ref().map(|path| {
             Deny::open(path).map_err(|error| wrong("auth.deny", &path.display().to_string(), error.reason))

@@ -6,9 +6,9 @@
 //! each other.
 //!
 //! ```text
-//!  main → relay → config → web → session
-//!                                   ↓
-//!     wire     model     transport     auth
+//!  main → relay → config → web → cluster → session
+//!                                             ↓
+//!     wire     model     transport     auth     stats
 //!                      types
 //! ```
 //!
@@ -41,11 +41,13 @@
 #![cfg_attr(not(test), warn(clippy::panic, clippy::todo, clippy::unimplemented, clippy::unwrap_used))]
 
 pub mod auth;
+pub mod cluster;
 pub mod config;
 pub mod files;
 pub mod model;
 pub mod relay;
 pub mod session;
+pub mod stats;
 pub mod token;
 pub mod transport;
 pub mod types;

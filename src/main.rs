@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use moq_relay::{
-    config::{self, Loaded, Request},
+    config::{self, Check, Loaded, Migration, Request},
     relay::Relay,
     token,
 };
@@ -11,7 +11,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -30,6 +30,15 @@ fn main() -> ExitCode {
     }
     let loaded = match config::load(std::env::args_os(), &|name| std::env::var(name).ok()) {
         Ok(Request::Run(loaded)) => loaded,
+        Ok(Request::Check(check)) => {
+            return match examine(&check) {
+                Ok(text) => {
+                    print!("{text}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => refuse(&check.loaded.located(&format!("{error:#}"))),
+            };
+        }
         Ok(Request::Print(text)) => {
             print!("{text}");
             return ExitCode::SUCCESS;
@@ -40,9 +49,12 @@ fn main() -> ExitCode {
     for note in &loaded.notes {
         info!("{note}");
     }
+    for line in &loaded.pending {
+        warn!("{line}");
+    }
     match serve(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&format!("{error:#}")),
+        Err(error) => refuse(&loaded.located(&format!("{error:#}"))),
     }
 }
 
@@ -59,6 +71,27 @@ fn log(config: &config::log::Config) {
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(2)
+}
+
+/// What a relay would go by, or what was changed in its file.
+fn examine(Check { loaded, write }: &Check) -> anyhow::Result<String> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { Relay::examine(&loaded.config) })?;
+    let Some(path) = write else {
+        for line in loaded.notes.iter().chain(&loaded.pending) {
+            eprintln!("{line}");
+        }
+        return Ok(loaded.effective());
+    };
+    Ok(match Migration::of(path)? {
+        None => format!("{} needs no change\n", path.display()),
+        Some(migration) => {
+            let backup = migration.write()?;
+            let changes: String = migration.changes.iter().map(|line| format!("{line}\n")).collect();
+            format!("{changes}{} is rewritten, and kept as it was in {}\n", path.display(), backup.display())
+        }
+    })
 }
 
 fn serve(loaded: &Loaded) -> anyhow::Result<()> {

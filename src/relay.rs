@@ -27,6 +27,7 @@ use crate::{
     },
     session,
     transport::{
+        self,
         config::{Allow, Tls},
         tls::Identity,
     },
@@ -56,6 +57,7 @@ struct Shared {
     /// The dialects spoken with clients.
     offer: Offer,
     limits: session::Limits,
+    transport: transport::Config,
     /// How long sessions may stay after they were asked to move.
     drain: Duration,
 }
@@ -74,15 +76,7 @@ impl Relay {
     /// machine, as long as one address is left.
     pub fn bind(config: &Config, optional: bool) -> Result<Self> {
         let server = &config.transport.server;
-        let identity = Identity::load(&server.tls)?;
-        let Https { cert, key, root, .. } = &config.web.https;
-        let https = match &cert[..] {
-            [] => identity.clone(),
-            _ => {
-                let root = if root.is_empty() { server.tls.root.clone() } else { root.clone() };
-                Identity::load(&Tls { cert: cert.clone(), key: key.clone(), generate: Vec::new(), root })?
-            }
-        };
+        let (identity, https) = identities(config)?;
         let auth = Arc::new(Auth::open(&config.auth)?);
         let sockets = bind::bind(config, optional)?;
         let limits = Limits {
@@ -97,6 +91,7 @@ impl Relay {
             identity,
             offer: config.session.server.clone(),
             limits: session::Limits::default(),
+            transport: config.transport.clone(),
             drain: config.session.drain,
         };
         Ok(Self {
@@ -107,6 +102,13 @@ impl Relay {
             ws: config.web.ws,
             allow: server.unix.allow.clone(),
         })
+    }
+
+    /// Opens what a configuration names, without binding anything: certificates, and the files of keys.
+    pub fn examine(config: &Config) -> Result<()> {
+        identities(config)?;
+        Auth::open(&config.auth)?;
+        Ok(())
     }
 
     /// The first UDP address served.
@@ -190,6 +192,21 @@ impl Relay {
         tasks.shutdown().await;
         Ok(())
     }
+}
+
+/// The certificates of QUIC and those of HTTPS.
+fn identities(config: &Config) -> Result<(Arc<Identity>, Arc<Identity>)> {
+    let identity = Identity::load(&config.transport.server.tls)?;
+    let Https { cert, key, root, .. } = &config.web.https;
+    let https = match &cert[..] {
+        [] => identity.clone(),
+        _ => {
+            let root = if root.is_empty() { &config.transport.server.tls.root } else { root };
+            let (cert, key, root) = (cert.clone(), key.clone(), root.clone());
+            Identity::load(&Tls { cert, key, root, generate: Vec::new() })?
+        }
+    };
+    Ok((identity, https))
 }
 
 /// See [`Relay::other_addresses`].

@@ -7,7 +7,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("main", &["config", "relay", "token"]),
     ("token", &["auth"]),
     ("relay", &["config", "web", "cluster", "session", "wire", "model", "transport", "auth", "stats"]),
-    ("config", &["web", "auth", "model", "transport", "cluster", "session"]),
+    ("config", &["web", "auth", "model", "transport", "cluster", "session", "stats"]),
     ("web", &["cluster", "auth", "model", "transport", "stats"]),
     ("cluster", &["session", "transport", "model", "stats"]),
     ("session", &["wire", "model", "transport", "stats"]),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Config;
-use crate::{transport, web};
+use crate::{cluster, transport, web};
 
 /// A configuration that cannot work.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -43,7 +43,11 @@ impl Config {
         }
         identity(&self.transport.server.tls)?;
         https(&self.web.https)?;
-        readable("client.tls.root", &self.transport.client.tls.root)
+        readable("client.tls.root", &self.transport.client.tls.root)?;
+        readable("client.tls.identity", &self.transport.client.tls.identity)?;
+        readable("cluster.token", self.cluster.token.as_slice())?;
+        let list = self.cluster.connect_api.iter().filter(|list| !cluster::config::is_url(list));
+        readable("cluster.connect_api", &list.map(PathBuf::from).collect::<Vec<_>>())
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::{
     Error, Place,
-    key::{Empty, Key, Kind, Setting},
-    table,
+    key::{Doors, Empty, Key, Kind, Setting},
+    secret, table,
     value::{Reason, Value},
 };
 
 /// Asks for every variable of every setting.
 pub(super) fn read(env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Setting>, Error> {
     let mut settings = Vec::new();
-    for key in table::keys() {
+    for key in table::keys().filter(|key| key.doors == Doors::All) {
         let renamed = |old: &str| Some(format!("{old} is now called {}", key.variable()));
         let old = key.old_variables().map(|variable| (renamed(&variable), variable));
         for (renamed, variable) in [(None, key.variable())].into_iter().chain(old) {
@@ -30,7 +30,7 @@ pub(super) fn setting(
     texts: &[String],
     renamed: Option<String>,
 ) -> Result<Setting, Error> {
-    let shown = format!("{:?}", texts.join(","));
+    let shown = secret::hide(&format!("{:?}", texts.join(",")));
     let name = key.name.to_owned();
     match value(key.kind, texts) {
         Ok(value) => Ok(Setting { key, name, place, value, shown, renamed }),
@@ -45,8 +45,15 @@ fn value(kind: Kind, texts: &[String]) -> Result<Value, Reason> {
         Kind::Text => Value::Text(text.to_owned()),
         Kind::Number => Value::Number(text.trim().parse().map_err(|_| "expected a whole number")?),
         Kind::Switch => Value::Switch(switch(text).ok_or("expected true or false")?),
+        Kind::Mixed => switch(text).map_or_else(|| Value::Text(text.to_owned()), Value::Switch),
+        Kind::Pairs => Value::Table(texts.iter().flat_map(|text| items(text)).map(pair).collect::<Result<_, _>>()?),
         Kind::List => Value::List(texts.iter().flat_map(|text| items(text)).map(Value::Text).collect()),
     })
+}
+
+fn pair(text: String) -> Result<(String, Value), Reason> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), Value::Text(value.to_owned())))
 }
 
 /// Whether a text says yes or no.

@@ -18,6 +18,20 @@ pub enum Error {
         /// What the system says.
         error: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A file is written in a way that only a person can change.
+    #[error("{}: cannot be rewritten by itself; change what `moq-relay check` names by hand", path.display())]
+    ByHand {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is not TOML.
     #[error("{place}: {line}: not valid TOML (text needs quotes): {reason}")]
     Syntax {

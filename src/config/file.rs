@@ -7,12 +7,16 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Error, Place, key::Setting, names, value::Value};
+use super::{Error, Place, key::Setting, names, secret, value::Value};
 
 /// Reads the file at `path`.
 pub(super) fn open(path: &Path) -> Result<Vec<Setting>, Error> {
-    let text = fs::read_to_string(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
-    parse(&path.display().to_string(), &text)
+    parse(&path.display().to_string(), &read(path)?)
+}
+
+/// The text of the file at `path`.
+pub(super) fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })
 }
 
 /// Reads `text`, called `file` in messages.
@@ -87,7 +91,7 @@ impl Source<'_> {
 
     /// A value as it was written.
     fn excerpt(&self, value: &Spanned<DeValue<'_>>) -> String {
-        excerpt(self.text.get(value.span()).unwrap_or_default())
+        excerpt(&secret::hide(self.text.get(value.span()).unwrap_or_default()))
     }
 }
 
@@ -115,6 +119,8 @@ fn value(toml: &DeValue<'_>) -> Value {
         DeValue::Array(list) => Value::List(list.iter().map(|item| value(item.get_ref())).collect()),
         DeValue::Float(_) => Value::Other("a fraction"),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Table(table) => {
+            Value::Table(table.iter().map(|(key, item)| (key.get_ref().to_string(), value(item.get_ref()))).collect())
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The command line: one flag per row of the table, built with clap.
 
+mod old;
+
 use std::{ffi::OsString, iter::Peekable, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
 use super::{
     Error, Place, environment,
-    key::{Key, Kind, Setting},
+    key::{Doors, Key, Kind, Setting},
     table,
 };
 
@@ -16,16 +18,29 @@ pub(super) enum Invocation {
     Print(String),
     /// A relay.
     Run { file: Option<PathBuf>, settings: Vec<Setting> },
+    /// Only to look whether one could run.
+    Check { file: Option<PathBuf>, settings: Vec<Setting>, write: bool },
 }
 
 const ABOUT: &str = "A relay for Media over QUIC: routes live broadcasts between publishers and viewers.
 
 Without a file and without any --server flag it serves this machine only, on port 4443, open to everybody on it.
-What a flag says goes before its variable, a variable before the file.";
+What a flag says goes before its variable, a variable before the file.
+
+  moq-relay check FILE          says whether a relay could start, and all that it would go by
+  moq-relay check --write FILE  rewrites a file of an older release in the names of this one";
+
+/// The first argument of a relay that only looks.
+const CHECK: &str = "check";
 
 /// Reads a command line, program name first.
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Error> {
-    let mut matches = match command().try_get_matches_from(complete_switches(args)) {
+    let mut args: Vec<_> = args.into_iter().collect();
+    let check = args.get(1).is_some_and(|arg| arg == CHECK);
+    if check {
+        args.remove(1);
+    }
+    let mut matches = match command(check).try_get_matches_from(complete_switches(args)) {
         Ok(matches) => matches,
         Err(error) => {
             let text = error.render().to_string();
@@ -35,8 +50,10 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocati
             };
         }
     };
-    let file = matches.remove_one("file").or_else(|| matches.remove_one("config"));
+    let file: Option<PathBuf> = matches.remove_one("FILE").or_else(|| matches.remove_one("config"));
     let mut settings = Vec::new();
+    settings.extend(old::bind(&mut matches, file.is_some())?);
+    settings.extend(old::volume(&matches)?);
     for key in table::keys() {
         for (flag, renamed) in flags(key) {
             if let Some(texts) = texts(&mut matches, &flag) {
@@ -44,13 +61,21 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocati
             }
         }
     }
-    Ok(Invocation::Run { file, settings })
+    Ok(if check {
+        Invocation::Check { file, settings, write: matches.get_flag("write") }
+    } else {
+        Invocation::Run { file, settings }
+    })
 }
 
-fn command() -> Command {
-    let file = Arg::new("file").value_name("FILE").help("Configuration, a TOML file");
-    let config = Arg::new("config").long("config").value_name("FILE").help("The same").conflicts_with("file");
+fn command(check: bool) -> Command {
+    let file = Arg::new("FILE").value_name("FILE").help("Configuration, a TOML file");
+    let config =
+        Arg::new("config").long("config").alias("file").value_name("FILE").help("The same").conflicts_with("FILE");
+    let write = Arg::new("write").long("write").help("Rewrite the file in the names of today").requires("FILE");
     Command::new("moq-relay")
+        .args(check.then(|| write.action(ArgAction::SetTrue)))
+        .args(old::args())
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .args([file, config].map(|arg| arg.value_parser(clap::value_parser!(PathBuf))))
@@ -58,16 +83,18 @@ fn command() -> Command {
 }
 
 /// Every flag of a setting; with the older ones, what to say of them.
-fn flags(key: &'static Key) -> impl Iterator<Item = (String, Option<String>)> {
+fn flags(key: &Key) -> impl Iterator<Item = (String, Option<String>)> {
     let renamed = |old: String| {
         let note = format!("--{old} is now called --{}", key.flag());
         (old, Some(note))
     };
-    [(key.flag(), None)].into_iter().chain(key.old_flags().map(renamed))
+    let all = [(key.flag(), None)].into_iter().chain(key.old_flags().map(renamed));
+    all.filter(|_| key.doors != Doors::File)
 }
 
 fn arg(key: &'static Key, flag: String, is_old: bool) -> Arg {
     let help = format!("{} [default: {}] [env: {}]", key.help, key.default, key.variable());
+    let is_old = is_old || !key.is_current();
     let heading = key.name.split_once('.').map_or("general", |(table, _)| table);
     Arg::new(&flag)
         .long(flag)
@@ -75,7 +102,7 @@ fn arg(key: &'static Key, flag: String, is_old: bool) -> Arg {
         .help(help)
         .help_heading(heading)
         .hide(is_old)
-        .action(if key.kind == Kind::List { ArgAction::Append } else { ArgAction::Set })
+        .action(if matches!(key.kind, Kind::List | Kind::Pairs) { ArgAction::Append } else { ArgAction::Set })
 }
 
 fn texts(matches: &mut ArgMatches, flag: &str) -> Option<Vec<String>> {
@@ -89,7 +116,7 @@ fn complete_switches(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     let mut complete = Vec::new();
     while let Some(arg) = args.next() {
         let is_last = arg == "--";
-        let on = is_switch(&arg) && !says_on_or_off(&mut args);
+        let on = switch(&arg).is_some_and(|key| !has_value(key, &mut args));
         complete.push(arg);
         if on {
             complete.push("true".into());
@@ -101,14 +128,16 @@ fn complete_switches(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     complete
 }
 
-fn is_switch(arg: &OsString) -> bool {
-    let flag = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
-    let named = |key: &'static Key| flags(key).any(|(name, _)| Some(name.as_str()) == flag);
-    table::keys().any(|key| key.kind == Kind::Switch && named(key))
+fn switch(arg: &OsString) -> Option<&'static Key> {
+    let flag = arg.to_str()?.strip_prefix("--")?;
+    let named = |key: &&Key| flags(key).any(|(name, _)| name == flag);
+    table::keys().filter(|key| matches!(key.kind, Kind::Switch | Kind::Mixed)).find(named)
 }
 
-fn says_on_or_off(args: &mut Peekable<impl Iterator<Item = OsString>>) -> bool {
-    args.peek().and_then(|next| environment::switch(next.to_str()?)).is_some()
+/// Whether the next argument is the value of a switch.
+fn has_value(key: &Key, args: &mut Peekable<impl Iterator<Item = OsString>>) -> bool {
+    let Some(next) = args.peek().and_then(|next| next.to_str()) else { return false };
+    environment::switch(next).is_some() || (key.kind == Kind::Mixed && next.contains("://"))
 }
 
 #[cfg(test)]
@@ -117,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_table_makes_a_sound_command() {
-        command().debug_assert();
+        command(false).debug_assert();
+        command(true).debug_assert();
     }
 
     #[test]

@@ -26,8 +26,41 @@ pub(super) struct Key {
     pub(super) help: &'static str,
     /// What holds when it is not set.
     pub(super) default: &'static str,
+    /// What becomes of it.
+    pub(super) status: Status,
+    /// Where it can be said.
+    pub(super) doors: Doors,
     /// Puts a value in.
     pub(super) set: fn(&mut Config, &Value) -> Result<(), Reason>,
+}
+
+/// What becomes of a setting.
+#[derive(Clone, Copy)]
+pub(super) enum Status {
+    /// The relay goes by it.
+    Used,
+    /// It is checked and kept, but no part of the relay goes by it yet.
+    Pending,
+    /// Only `legacy` knows what it says today.
+    Old,
+    /// It has no meaning here: whoever switches it on is told why, whoever leaves it off gets a line in the log.
+    Gone {
+        /// Whether a value asks for nothing.
+        off: fn(&Value) -> bool,
+        /// Why there is no such thing.
+        why: &'static str,
+    },
+}
+
+/// Where a setting can be said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Doors {
+    /// In files, by flags and by variables.
+    All,
+    /// In files.
+    File,
+    /// By flags.
+    Flag,
 }
 
 /// How the text of a flag or a variable becomes a value. A file has types of its own.
@@ -41,6 +74,10 @@ pub(super) enum Kind {
     Number,
     /// Texts between commas; a flag may also be repeated.
     List,
+    /// `name=text` between commas; a flag may also be repeated.
+    Pairs,
+    /// `true` or `false`, or else text; a flag alone is `true`.
+    Mixed,
 }
 
 /// What an empty variable means.
@@ -81,6 +118,8 @@ impl Key {
         placeholder: "VALUE",
         help: "",
         default: "",
+        status: Status::Used,
+        doors: Doors::All,
         set: |_, _| Ok(()),
     };
 
@@ -96,12 +135,19 @@ impl Key {
 
     /// Every older flag.
     pub(super) fn old_flags(&self) -> impl Iterator<Item = String> {
-        self.aliases.iter().map(|alias| flag(alias)).chain(self.flags.iter().map(ToString::to_string))
+        let aliases = self.aliases.iter().map(|alias| flag(alias)).filter(|alias| *alias != self.flag());
+        aliases.chain(self.flags.iter().map(ToString::to_string))
     }
 
     /// Every older variable.
     pub(super) fn old_variables(&self) -> impl Iterator<Item = String> {
-        self.aliases.iter().map(|alias| variable(alias)).chain(self.variables.iter().map(ToString::to_string))
+        let aliases = self.aliases.iter().map(|alias| variable(alias)).filter(|alias| *alias != self.variable());
+        aliases.chain(self.variables.iter().map(ToString::to_string))
+    }
+
+    /// Whether people are told of it: it is a setting of today.
+    pub(super) const fn is_current(&self) -> bool {
+        matches!(self.status, Status::Used | Status::Pending)
     }
 
     /// Whether whoever sets this means to run a server of their own.

@@ -35,10 +35,17 @@ pub enum Level {
 impl Level {
     const ALL: [Self; 6] = [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
-    /// The level of this name, in any case.
+    /// The level of this name, in any case, or with this number: 1 is error.
     pub(super) fn parse(text: &str) -> Result<Self, Reason> {
-        let named = |level: &Self| level.name().eq_ignore_ascii_case(text);
-        Self::ALL.into_iter().find(named).ok_or_else(|| "expected off, error, warn, info, debug or trace".into())
+        let named = |(number, level): &(usize, Self)| {
+            level.name().eq_ignore_ascii_case(text) || (*number > 0 && text == number.to_string())
+        };
+        Self::ALL
+            .into_iter()
+            .enumerate()
+            .find(named)
+            .map(|(_, level)| level)
+            .ok_or_else(|| "expected off, error, warn, info, debug or trace".into())
     }
 
     /// As `RUST_LOG` spells it.

@@ -1,10 +1,14 @@
 //! Finding a setting by any of its names, and the nearest one to a name nobody knows.
 
-use super::{key::Key, table};
+use super::{
+    key::{Doors, Key},
+    table,
+};
 
 /// The setting that a path in a file means, under its own name or an older one.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
-    table::keys().find(|key| key.name == path || key.aliases.contains(&path))
+    let named = |key: &&Key| key.name == path || key.aliases.contains(&path);
+    table::keys().filter(|key| key.doors != Doors::Flag).find(named)
 }
 
 /// Whether settings lie below `path`.
@@ -14,8 +18,10 @@ pub(super) fn is_table(path: &str) -> bool {
 
 /// The canonical name, of a setting or a table, that somebody who wrote `path` most likely meant.
 pub(super) fn closest(path: &str) -> Option<&'static str> {
-    let tables = table::keys().flat_map(|key| parents(key.name)).map(|table| (table, table));
+    let tables = table::keys().filter(|key| key.is_current()).flat_map(|key| parents(key.name));
+    let tables = tables.map(|table| (table, table));
     spellings()
+        .filter(|(_, key)| key.is_current())
         .map(|(spelling, key)| (spelling, key.name))
         .chain(tables)
         .filter_map(|(spelling, name)| Some((similarity(path, spelling)?, name)))
@@ -77,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_row_is_complete() {
-        for key in table::keys() {
+        for key in table::keys().filter(|key| key.is_current()) {
             assert!(!key.help.is_empty() && !key.default.is_empty() && !key.placeholder.is_empty(), "{}", key.name);
         }
     }

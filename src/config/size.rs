@@ -19,10 +19,11 @@ pub(super) fn capacity(value: &Value, memory: Option<u64>) -> Result<u64, Reason
         Value::Number(_) => value.number()?,
         Value::Text(text) => match text.strip_suffix('%') {
             Some(percent) => {
-                let percent = percent.trim().parse().ok().filter(|percent| (1..=100).contains(percent));
-                let percent = percent.ok_or("expected a whole percentage from 1% to 100%")?;
+                let percent = percent.trim().parse().ok().filter(|percent| *percent > 0.0 && *percent <= 100.0);
+                let percent: f64 = percent.ok_or("expected a percentage above 0% and up to 100%")?;
                 let memory = memory.ok_or("cannot tell how much memory there is: give a size, such as \"4GiB\"")?;
-                share(memory, percent)
+                // A few bytes more or less do not matter.
+                (memory as f64 / 100.0 * percent) as u64
             }
             None => text.trim().parse::<ByteSize>().map_err(|_| EXPECTED)?.as_u64(),
         },
@@ -57,9 +58,15 @@ mod tests {
 
     #[test]
     fn sizes_in_every_spelling() {
-        for (text, bytes) in
-            [("8GiB", 8 << 30), ("8 gb", 8_000_000_000), ("512", 512), ("1.5KiB", 1536), ("50%", 500), ("100 %", 1000)]
-        {
+        for (text, bytes) in [
+            ("8GiB", 8 << 30),
+            ("8 gb", 8_000_000_000),
+            ("512", 512),
+            ("1.5KiB", 1536),
+            ("50%", 500),
+            ("100 %", 1000),
+            ("12.5%", 125),
+        ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
         assert_eq!(capacity(&Value::Number(4096), None), Ok(4096));
@@ -67,7 +74,7 @@ mod tests {
 
     #[test]
     fn sizes_that_make_no_sense() {
-        for text in ["", "lots", "8 apples", "-1", "0", "0%", "101%", "12.5%", "%", "0GiB"] {
+        for text in ["", "lots", "8 apples", "-1", "0", "0%", "101%", "nan%", "%", "0GiB"] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(capacity(&Value::Number(-1), None).is_err());

@@ -13,6 +13,8 @@ pub(super) enum Value {
     Number(i64),
     /// Several values.
     List(Vec<Self>),
+    /// Values by name.
+    Table(Vec<(String, Self)>),
     /// Anything that no setting takes, by its name.
     Other(&'static str),
 }
@@ -103,6 +105,19 @@ impl Value {
         self.texts()?.into_iter().map(path).collect()
     }
 
+    /// Values by name.
+    pub(super) fn table(&self) -> Result<&[(String, Self)], Reason> {
+        match self {
+            Self::Table(entries) => Ok(entries),
+            _ => Err(self.mismatch("a table")),
+        }
+    }
+
+    /// A text that is not empty, or nothing.
+    pub(super) fn optional(&self) -> Result<Option<&str>, Reason> {
+        Ok(Some(self.text()?).filter(|text| !text.is_empty()))
+    }
+
     /// "expected this, got that".
     pub(super) fn mismatch(&self, expected: &str) -> Reason {
         format!("expected {expected}, got {}", self.name()).into()
@@ -114,6 +129,7 @@ impl Value {
             Self::Switch(_) => "true or false",
             Self::Number(_) => "a number",
             Self::List(_) => "a list",
+            Self::Table(_) => "a table",
             Self::Other(name) => name,
         }
     }

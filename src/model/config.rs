@@ -11,6 +11,8 @@ pub struct Config {
     pub duration: Duration,
     /// How many groups a track keeps at most.
     pub groups: Option<u64>,
+    /// Memory to leave free for everybody else on this machine, in bytes.
+    pub headroom: Option<u64>,
 }
 
 impl Config {
@@ -25,6 +27,6 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { capacity: Self::DEFAULT_CAPACITY, duration: Self::DEFAULT_DURATION, groups: None }
+        Self { capacity: Self::DEFAULT_CAPACITY, duration: Self::DEFAULT_DURATION, groups: None, headroom: None }
     }
 }

@@ -22,12 +22,6 @@ use crate::{
 /// How long a peer may take to read why it is refused, or that the relay has closed its session.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// The most a publisher may have in flight towards us.
-const RECEIVE_WINDOW: u32 = 8 << 20;
-/// The most that waits for a viewer's acknowledgement. Halved, distant viewers of fat tracks starve; doubled, a
-/// stalled viewer pins that much more.
-const SEND_WINDOW: u64 = 4 << 20;
-
 /// Serves one incoming connection to its end. After `shutdown` the peer is asked to move, and has to in time.
 pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver<bool>) {
     let Knock { incoming, admitted } = knock;
@@ -152,7 +146,8 @@ async fn run(
     let Greeted { conn, peer, .. } = greeted;
     let (dialect, since) = (peer.dialect.name, Instant::now());
     info!(dialect, path = ?request.shown(), who = grant.label, "connected");
-    conn.set_windows(RECEIVE_WINDOW, SEND_WINDOW);
+    let quic = &shared.transport.quic;
+    conn.set_windows(u32::try_from(quic.receive_window).unwrap_or(u32::MAX), quic.send_window);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
     let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, grant.cluster);
     let traffic = conn.clone();

@@ -1,9 +1,14 @@
 //! What can be set about sockets and certificates.
 
+mod quic;
+
 use std::{
-    net::{Ipv6Addr, SocketAddr},
+    net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     path::PathBuf,
+    time::Duration,
 };
+
+pub use quic::{Congestion, Dialed, Quic};
 
 use crate::types::Address;
 
@@ -14,6 +19,19 @@ pub struct Config {
     pub server: Server,
     /// How this node dials others.
     pub client: Client,
+    /// QUIC, both ways.
+    pub quic: Quic,
+    /// Threads.
+    pub runtime: Runtime,
+}
+
+/// The threads that connections are served on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Runtime {
+    /// How many; absent is a good number for this machine.
+    pub workers: Option<u16>,
+    /// Whether each stays on its own core.
+    pub pin: bool,
 }
 
 /// Where to serve and under which certificate.
@@ -27,6 +45,13 @@ pub struct Server {
     pub unix: Unix,
     /// The certificates to show.
     pub tls: Tls,
+    /// An IPv4 address that clients are asked to move to once they are connected.
+    pub preferred_v4: Option<SocketAddrV4>,
+    /// The same for IPv6.
+    pub preferred_v6: Option<SocketAddrV6>,
+    /// How long a client may take for its handshake; zero is forever. Halved, the slowest clients stay out; doubled,
+    /// those that never finish hold a place that much longer.
+    pub timeout: Duration,
 }
 
 /// A Unix socket: who can connect is decided by the file's permissions and by these lists.
@@ -77,6 +102,8 @@ pub struct Client {
     pub bind: SocketAddr,
     /// Whom to believe.
     pub tls: Trust,
+    /// What differs from other QUIC connections.
+    pub quic: Dialed,
 }
 
 /// Whose certificates are believed when dialing.
@@ -84,6 +111,14 @@ pub struct Client {
 pub struct Trust {
     /// PEM files with root certificates; empty means those of the system.
     pub root: Vec<PathBuf>,
+    /// Whether those of the system count too; absent is only when there are no others.
+    pub system_roots: Option<bool>,
+    /// SHA-256 of certificates that are believed whoever signed them, in hex.
+    pub fingerprint: Vec<String>,
+    /// PEM files with the certificate to show, and its key.
+    pub identity: Vec<PathBuf>,
+    /// The name to ask for and to expect, in place of the host that is dialed.
+    pub host_name: Option<String>,
     /// Believe anything. Only for trying things out.
     pub disable_verify: bool,
 }
@@ -99,14 +134,23 @@ impl Default for Server {
             tcp: Vec::new(),
             unix: Unix::default(),
             tls: Tls::default(),
+            preferred_v4: None,
+            preferred_v6: None,
+            timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { workers: None, pin: true }
     }
 }
 
 impl Default for Client {
     fn default() -> Self {
         // Any address, any free port: nobody needs to know where we dial from.
-        Self { bind: (Ipv6Addr::UNSPECIFIED, 0).into(), tls: Trust::default() }
+        Self { bind: (Ipv6Addr::UNSPECIFIED, 0).into(), tls: Trust::default(), quic: Dialed::default() }
     }
 }
 

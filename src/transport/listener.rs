@@ -1,23 +1,19 @@
 //! The QUIC listener: an endpoint on a socket, and what every connection starts with.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, congestion, crypto::rustls::QuicServerConfig,
+    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt, congestion,
+    crypto::rustls::QuicServerConfig,
 };
 
-use super::Incoming;
+use super::{
+    Incoming,
+    config::{Congestion, Quic, Server},
+};
 
-/// Silence after which a peer is gone. Halved, mobile peers are cut off in tunnels; doubled, dead publishers hold
-/// their broadcasts that much longer.
-const IDLE: Duration = Duration::from_secs(10);
-/// Well within [`IDLE`], so that three packets must be lost before it strikes.
-const KEEP_ALIVE: Duration = Duration::from_secs(3);
-
-/// A stream's receive window. Fixed by QUIC when the connection is accepted.
-const STREAM_WINDOW: u32 = 1 << 20;
 /// What a stranger may make the relay buffer, in each direction.
-const STRANGER_WINDOW: u32 = 256 << 10;
+const STRANGER_WINDOW: u64 = 256 << 10;
 /// Datagrams that wait, in each direction; the oldest are dropped.
 const DATAGRAM_BUFFER: usize = 64 << 10;
 
@@ -27,10 +23,16 @@ pub struct Listener(Endpoint);
 
 impl Listener {
     /// Serves QUIC on a bound socket. Every connection starts with `streams` streams of each kind.
-    pub fn new(socket: std::net::UdpSocket, tls: rustls::ServerConfig, streams: u32) -> io::Result<Self> {
+    pub fn new(
+        socket: std::net::UdpSocket,
+        tls: rustls::ServerConfig,
+        streams: u32,
+        (server, quic): (&Server, &Quic),
+    ) -> io::Result<Self> {
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(Arc::new(transport(streams)));
+        config.transport_config(Arc::new(transport(streams, quic)));
+        config.preferred_address_v4(server.preferred_v4).preferred_address_v6(server.preferred_v6);
         Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
     }
 
@@ -55,18 +57,76 @@ impl Listener {
     }
 }
 
-fn transport(streams: u32) -> TransportConfig {
+fn transport(streams: u32, quic: &Quic) -> TransportConfig {
     let mut transport = TransportConfig::default();
+    let is_set = |time: &std::time::Duration| !time.is_zero();
+    let mtu = quic.mtu_discovery.then(MtuDiscoveryConfig::default);
     transport
         .max_concurrent_bidi_streams(streams.into())
         .max_concurrent_uni_streams(streams.into())
-        .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
-        .keep_alive_interval(Some(KEEP_ALIVE))
-        .stream_receive_window(STREAM_WINDOW.into())
-        .receive_window(STRANGER_WINDOW.into())
-        .send_window(u64::from(STRANGER_WINDOW))
+        .max_idle_timeout(Some(quic.idle_timeout).filter(is_set).and_then(|time| IdleTimeout::try_from(time).ok()))
+        .keep_alive_interval(Some(quic.keep_alive).filter(is_set))
+        .stream_receive_window(integer(quic.stream_receive_window))
+        .receive_window(integer(quic.receive_window.min(STRANGER_WINDOW)))
+        .send_window(quic.send_window.min(STRANGER_WINDOW))
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)
-        .congestion_controller_factory(Arc::new(congestion::CubicConfig::default()));
+        .enable_segmentation_offload(quic.gso)
+        .mtu_discovery_config(mtu);
+    match quic.congestion_control {
+        Congestion::Loss => {
+            transport.congestion_controller_factory(Arc::new(congestion::CubicConfig::default()));
+        }
+        Congestion::Delay => {
+            transport.congestion_controller_factory(Arc::new(congestion::BbrConfig::default()));
+        }
+    }
     transport
+}
+
+fn integer(bytes: u64) -> VarInt {
+    VarInt::from_u64(bytes).unwrap_or(VarInt::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_set_reaches_the_connection() {
+        let shown = |quic: &Quic| format!("{:?}", transport(16, quic));
+        let usual = shown(&Quic::default());
+        assert!(usual.contains("max_idle_timeout: Some(10000)"), "{usual}");
+        assert!(usual.contains("keep_alive_interval: Some(3s)"), "{usual}");
+        assert!(
+            usual.contains("receive_window: 262144") && usual.contains("stream_receive_window: 1048576"),
+            "{usual}"
+        );
+        assert!(usual.contains("enable_segmentation_offload: true"), "{usual}");
+        assert!(!usual.contains("mtu_discovery_config: None"), "{usual}");
+
+        let quiet = shown(&Quic {
+            idle_timeout: Duration::ZERO,
+            keep_alive: Duration::ZERO,
+            stream_receive_window: 7,
+            receive_window: 8,
+            send_window: 9,
+            mtu_discovery: false,
+            gso: false,
+            ..Quic::default()
+        });
+        for part in [
+            "max_idle_timeout: None",
+            "keep_alive_interval: None",
+            "stream_receive_window: 7",
+            " receive_window: 8",
+            "send_window: 9",
+            "mtu_discovery_config: None",
+            "enable_segmentation_offload: false",
+        ] {
+            assert!(quiet.contains(part), "{part}: {quiet}");
+        }
+    }
 }

@@ -13,11 +13,13 @@ pub struct Config {
     pub https: Https,
     /// Whether sessions may come in by WebSocket, on every listener.
     pub ws: bool,
+    /// Pages for whoever runs this node: plain HTTP without access control.
+    pub internal: Option<Address>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { http: Http::default(), https: Https::default(), ws: true }
+        Self { http: Http::default(), https: Https::default(), ws: true, internal: None }
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::{
     auth::{self, config::Source},
     config::{
-        key::{Empty, Key, Kind},
+        key::{Empty, Key, Kind, Status},
         value::{Reason, Value},
     },
+    types::Path,
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -26,6 +27,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "auth.public.subscribe",
         kind: Kind::List,
         empty: Empty::Meant,
+        aliases: &["auth.public_subscribe"],
         placeholder: "PREFIX",
         help: "Names below this prefix are anybody's to watch",
         default: "none",
@@ -39,6 +41,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "auth.public.publish",
         kind: Kind::List,
         empty: Empty::Meant,
+        aliases: &["auth.public_publish"],
         placeholder: "PREFIX",
         help: "Names below this prefix are anybody's to publish",
         default: "none",
@@ -50,6 +53,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "auth.public.api",
+        aliases: &["auth.public_api"],
         placeholder: "URL",
         help: "Service that is asked what is public on any other path: GET URL/path",
         default: "none",
@@ -77,6 +81,22 @@ pub(super) const KEYS: &[Key] = &[
         default: "none",
         set: |config, value| {
             config.auth.key_dir = source(value)?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "auth.paths",
+        kind: Kind::Pairs,
+        placeholder: "PATH=FILE",
+        help: "Keys that count below a path, in place of the others",
+        default: "none",
+        set: |config, value| {
+            let rule = |(path, source): &(String, Value)| match source.text()? {
+                "" => Err(Reason(format!("{path:?} has no key: list it in auth.public, if it is meant to be public"))),
+                text => Ok((Path::parse(path)?, Source::parse(text))),
+            };
+            config.auth.paths = value.table()?.iter().map(rule).collect::<Result<_, _>>()?;
             Ok(())
         },
         ..Key::BASE
@@ -147,6 +167,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "auth.domains",
         kind: Kind::List,
         flags: &["auth-domain"],
+        variables: &["MOQ_AUTH_DOMAIN"],
         placeholder: "HOST",
         help: "Host whose subdomains are the beginning of the path: a.HOST/b is HOST/a/b",
         default: "none",
@@ -165,6 +186,18 @@ pub(super) const KEYS: &[Key] = &[
         default: "none",
         set: |config, value| {
             config.auth.api = url(value)?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "auth.mtls_tier",
+        placeholder: "NAME",
+        help: "What sessions with a client certificate are counted under",
+        default: "none",
+        status: Status::Pending,
+        set: |config, value| {
+            value.text()?.clone_into(&mut config.stats.certificate_tier);
             Ok(())
         },
         ..Key::BASE

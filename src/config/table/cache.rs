@@ -1,7 +1,7 @@
 //! `[cache]`: what is kept for viewers who come late.
 
 use crate::config::{
-    key::{Key, Kind},
+    key::{Key, Kind, Status},
     memory, size,
 };
 
@@ -39,6 +39,18 @@ pub(super) const KEYS: &[Key] = &[
                 0 => return Err("the newest group is always kept: expected 1 or more".into()),
                 groups => Some(groups),
             };
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "cache.headroom",
+        placeholder: "SIZE",
+        help: "Memory to leave free for others, such as 1GiB, or a share of what there is",
+        default: "none",
+        status: Status::Pending,
+        set: |config, value| {
+            config.model.headroom = Some(size::capacity(value, memory::limit())?);
             Ok(())
         },
         ..Key::BASE

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{
-        key::{Key, Kind},
+        key::{Key, Kind, Status},
         value::Reason,
     },
     session,
@@ -14,8 +14,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "server.listen",
         kind: Kind::List,
         // `listen` as a table is how 0.17 calls `server`.
-        aliases: &["server.bind", "listen.bind"],
-        flags: &["listen", "bind"],
+        aliases: &["server.bind", "listen.bind", "listen.listen"],
+        flags: &["listen"],
         variables: &["MOQ_LISTEN"],
         placeholder: "ADDRESS",
         help: "Address to serve: UDP for QUIC, TCP for HTTP",
@@ -99,7 +99,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server.tcp.listen",
         kind: Kind::List,
-        aliases: &["server.tcp.bind", "listen.tcp.bind"],
+        aliases: &["server.tcp.bind", "listen.tcp.bind", "internal.tcp.listen"],
         placeholder: "ADDRESS",
         help: "TCP address for QMux without TLS, for machines that trust their network",
         default: "none",
@@ -111,7 +111,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "server.unix.listen",
-        aliases: &["server.unix.bind", "listen.unix.bind"],
+        aliases: &["server.unix.bind", "listen.unix.bind", "internal.uds.listen"],
         placeholder: "FILE",
         help: "Unix socket for QMux, for programs on this machine",
         default: "none",
@@ -125,7 +125,9 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server.unix.allow.uid",
         kind: Kind::List,
-        aliases: &["listen.unix.allow.uid"],
+        aliases: &["listen.unix.allow.uid", "internal.uds.allow.uid"],
+        flags: &["internal-allow-uid"],
+        variables: &["MOQ_INTERNAL_ALLOW_UID"],
         placeholder: "ID",
         help: "User that may connect to the Unix socket",
         default: "any",
@@ -138,7 +140,9 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server.unix.allow.gid",
         kind: Kind::List,
-        aliases: &["listen.unix.allow.gid"],
+        aliases: &["listen.unix.allow.gid", "internal.uds.allow.gid"],
+        flags: &["internal-allow-gid"],
+        variables: &["MOQ_INTERNAL_ALLOW_GID"],
         placeholder: "ID",
         help: "Group that may connect to the Unix socket",
         default: "any",
@@ -151,12 +155,55 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server.unix.allow.pid",
         kind: Kind::List,
-        aliases: &["listen.unix.allow.pid"],
+        aliases: &["listen.unix.allow.pid", "internal.uds.allow.pid"],
+        flags: &["internal-allow-pid"],
+        variables: &["MOQ_INTERNAL_ALLOW_PID"],
         placeholder: "ID",
         help: "Process that may connect to the Unix socket",
         default: "any",
         set: |config, value| {
             config.transport.server.unix.allow.pid = value.ids()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.timeout",
+        aliases: &["listen.timeout"],
+        placeholder: "TIME",
+        help: "How long a client may take for its handshake; 0s is forever",
+        default: "10s",
+        status: Status::Pending,
+        set: |config, value| {
+            config.transport.server.timeout = value.duration()?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.preferred_v4",
+        aliases: &["server.quic.preferred_v4", "listen.preferred_v4"],
+        placeholder: "ADDRESS",
+        help: "IPv4 address with a port that clients are asked to move to once they are connected",
+        default: "none",
+        set: |config, value| {
+            let text = value.optional()?;
+            config.transport.server.preferred_v4 =
+                text.map(str::parse).transpose().map_err(|_| "expected an IPv4 address with a port")?;
+            Ok(())
+        },
+        ..Key::BASE
+    },
+    Key {
+        name: "server.preferred_v6",
+        aliases: &["server.quic.preferred_v6", "listen.preferred_v6"],
+        placeholder: "ADDRESS",
+        help: "IPv6 address with a port that clients are asked to move to once they are connected",
+        default: "none",
+        set: |config, value| {
+            let text = value.optional()?;
+            config.transport.server.preferred_v6 =
+                text.map(str::parse).transpose().map_err(|_| "expected an IPv6 address with a port")?;
             Ok(())
         },
         ..Key::BASE

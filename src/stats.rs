@@ -1,0 +1,5 @@
+//! What is counted.
+
+pub mod config;
+
+pub use config::Config;
