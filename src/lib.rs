@@ -7,9 +7,9 @@
 //!
 //! ```text
 //!  main → relay → config → web → cluster → session
-//!                                             ↓
+//!   └→ token (makes keys and tokens)          ↓
 //!     wire     model     transport     auth     stats
-//!                      types
+//!                      types     files
 //! ```
 //!
 //! # The life of a frame
@@ -33,9 +33,10 @@
 //! # Where to look
 //!
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
-//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`. Which dialect a
-//! client gets is settled by `wire/dialect.rs` and `session/handshake.rs`; what a door does before that, in
-//! `transport/incoming.rs` and, for a WebSocket, `web/upgrade.rs`.
+//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`; an old setting
+//! in `config/table` or, when it was more than a name, `config/legacy.rs`. Which dialect a client gets is settled by
+//! `wire/dialect.rs` and `session/handshake.rs`; what a door does before that, in `transport/incoming.rs` and, for a
+//! WebSocket, `web/upgrade.rs`.
 
 // Nothing that somebody sends may end the process; tests may be blunter.
 #![cfg_attr(not(test), warn(clippy::panic, clippy::todo, clippy::unimplemented, clippy::unwrap_used))]
