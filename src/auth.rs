@@ -31,6 +31,7 @@ mod token;
 mod verifier;
 
 use std::{
+    pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -137,7 +138,10 @@ impl Auth {
     /// Waits until a session must end: its rights are over, were taken back, or are not confirmed any more.
     pub async fn ended(&self, request: &Request, grant: &Grant) -> Reason {
         let mut changes = self.changes.subscribe();
+        let mut grant = grant.clone();
         let mut recheck = grant.recheck.map(Schedule::new);
+        // Kept while it waits for an answer, so that nothing else has to.
+        let mut asking = None;
         loop {
             let left = match grant.expires.map(|expires| expires.duration_since(wall_clock())) {
                 Some(Ok(left)) if left > Duration::ZERO => left.min(LONGEST_WAIT),
@@ -147,13 +151,22 @@ impl Auth {
             if self.is_denied(&grant.revocable).await {
                 return Reason::Revoked;
             }
-            let due = recheck.as_ref().map(|recheck| recheck.next);
+            let due = recheck.as_ref().filter(|_| asking.is_none()).map(|recheck| recheck.next);
             tokio::select! {
                 () = sleep(left) => {}
                 _ = changes.changed() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some(reason) = self.confirm(request, grant, recheck.as_mut()).await {
-                        return reason;
+                    asking = Some(Box::pin(self.decide(request, Event::Revalidate)));
+                }
+                answer = answered(&mut asking), if asking.is_some() => {
+                    asking = None;
+                    match self.confirmed(&grant, answer, recheck.as_mut()) {
+                        Ok(Some(now)) => {
+                            recheck = now.recheck.map(Schedule::new);
+                            grant = now;
+                        }
+                        Ok(None) => {}
+                        Err(reason) => return reason,
                     }
                 }
             }
@@ -179,7 +192,10 @@ impl Auth {
         let (mut wall, mut steady) = (wall_clock(), Instant::now());
         loop {
             sleep(EVERY).await;
-            let now = self.list().await;
+            let now = match &self.deny {
+                Some(deny) => deny.look().await,
+                None => None,
+            };
             let changed = match (&list, &now) {
                 (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
                 (old, new) => old.is_some() != new.is_some(),
@@ -203,9 +219,17 @@ impl Auth {
         let request = &request.clone().under_domain(&self.config.domains)?;
         let here = self.decide_here(request).await;
         let grant = match here {
-            Err(refusal) if refusal.reason.is_for_others() => self.ask_others(request, event, refusal).await?,
+            Err(refusal) if refusal.reason.is_for_others() => {
+                let grant = self.ask_others(request, event, refusal).await?;
+                let certificate = request.certificate.as_ref().map(|certificate| certificate.expires);
+                Grant { expires: grant.expires.into_iter().chain(certificate).min(), ..grant }
+            }
             other => other?,
         };
+        // A certificate was checked when its connection began, which may be long ago.
+        if grant.expires.is_some_and(|expires| expires <= wall_clock()) {
+            return Err(Refusal::new(Reason::Expired).because(grant.label));
+        }
         if self.is_denied(&grant.revocable).await {
             return Err(Refusal::new(Reason::Revoked).because(format!("{:?}", grant.revocable)));
         }
@@ -227,16 +251,29 @@ impl Auth {
     }
 
     async fn check(&self, token: &Token, request: &Request) -> Result<Grant, Refusal> {
-        let (mut rights, keys) = self.verify_at(token, &request.path).await?;
+        let (mut rights, key) = self.verify_at(token, &request.path).await?;
         if rights.legacy {
             debug!("the token has old claims: newer tools write put and get for pub and sub");
         }
-        let path = if request.below_path { rights.move_below(&request.path)? } else { request.path.clone() };
-        rights.grant(&path, keys)
+        let mut path = request.path.clone();
+        if request.below_path && self.begins_here(&path) {
+            path = rights.move_below(&path)?;
+            key.covers(&rights)?;
+        }
+        for (prefix, _) in self.paths.iter().filter(|(prefix, _)| !path.has_prefix(prefix)) {
+            rights.leave_out(prefix);
+        }
+        let names = key.names(Unverified::parse(token)?.kid);
+        rights.grant(&path, names)
     }
 
-    /// What a token grants, and the names of its key.
-    async fn verify_at(&self, token: &Token, path: &Path) -> Result<(Rights, Vec<String>), Refusal> {
+    /// Whether tokens that are found here say what comes below: at the root, and where keys of its own begin.
+    fn begins_here(&self, path: &Path) -> bool {
+        path.is_empty() || self.paths.iter().any(|(prefix, _)| prefix == path)
+    }
+
+    /// What a token grants, and its key.
+    async fn verify_at(&self, token: &Token, path: &Path) -> Result<(Rights, Arc<Verifier>), Refusal> {
         // A token must not be worth less than none at all by accident: say that nobody here can read it.
         let mut refusal = Refusal::new(Reason::NoKey);
         let sources = self.sources(path);
@@ -254,7 +291,7 @@ impl Auth {
             };
             for key in found {
                 match token.verify(&key, &self.rules, wall_clock()) {
-                    Ok(rights) => return Ok((rights, key.names(token.kid))),
+                    Ok(rights) => return Ok((rights, key)),
                     // Another key may be the right one; any other refusal is the holder's.
                     Err(wrong) if matches!(wrong.reason, Reason::Signature | Reason::Algorithm) => refusal = wrong,
                     Err(wrong) => return Err(wrong),
@@ -297,24 +334,40 @@ impl Auth {
         self.list().await.is_none_or(|list| list.has(names))
     }
 
-    /// Asks again; a reason when the session must end.
-    async fn confirm(&self, request: &Request, grant: &Grant, schedule: Option<&mut Schedule>) -> Option<Reason> {
-        let schedule = schedule?;
-        match self.decide(request, Event::Revalidate).await {
-            Ok(now) if grant.is_within(&now) => schedule.confirmed(),
-            Ok(_) => return Some(Reason::Revoked),
+    /// What an answer makes of the rights of a session: others, the same for a while, or none.
+    fn confirmed(
+        &self,
+        grant: &Grant,
+        answer: Result<Grant, Refusal>,
+        schedule: Option<&mut Schedule>,
+    ) -> Result<Option<Grant>, Reason> {
+        match answer {
+            Ok(now) if grant.is_within(&now) => {
+                // What the session can see and say was settled when it began.
+                let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
+                Ok(Some(Grant { publish, subscribe, ..now }))
+            }
+            Ok(_) => Err(Reason::Revoked),
             Err(refusal) if refusal.reason.is_temporary() => {
                 warn!(reason = refusal.reason.name(), story = refusal.story(), "rights not confirmed");
-                if schedule.postponed() == Over(true) {
-                    return Some(refusal.reason);
+                match schedule.map(Schedule::postponed) {
+                    Some(Over(true)) => Err(refusal.reason),
+                    _ => Ok(None),
                 }
             }
             Err(refusal) => {
                 debug!(reason = refusal.reason.name(), story = refusal.story(), "rights taken back");
-                return Some(Reason::Revoked);
+                Err(if refusal.reason == Reason::Expired { Reason::Expired } else { Reason::Revoked })
             }
         }
-        None
+    }
+}
+
+/// The answer to a question that is being asked.
+async fn answered<T>(asking: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -338,15 +391,11 @@ impl Schedule {
         Self { recheck, confirmed: now, next: now + recheck.every, retry: FIRST_RETRY }
     }
 
-    fn confirmed(&mut self) {
-        *self = Self::new(self.recheck);
-    }
-
     fn postponed(&mut self) -> Over {
         let most = self.recheck.every.min(LAST_RETRY).max(FIRST_RETRY);
         let jitter = 0.75 + rand::random::<f64>() / 2.0;
         self.next = Instant::now() + self.retry.min(most).mul_f64(jitter);
-        self.retry *= 2;
+        self.retry = (self.retry * 2).min(LAST_RETRY);
         Over(self.confirmed.elapsed() > self.recheck.every + self.recheck.patience)
     }
 }

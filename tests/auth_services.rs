@@ -91,6 +91,8 @@ async fn answer(State(service): State<Service>, method: Method, uri: Uri, body: 
         inner.bodies.push(body);
     }
     match inner.pages.get(uri.path()) {
+        // Elsewhere.
+        Some((307, _, url)) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url.clone())]).into_response(),
         Some((status, age, body)) => {
             let head = [(header::CACHE_CONTROL, *age)];
             (StatusCode::from_u16(*status).unwrap(), head, body.clone()).into_response()
@@ -206,10 +208,8 @@ async fn a_service_knows_what_is_public_elsewhere() {
     assert_eq!(status(&relay, "/announced/demo/x").await, FINE);
     assert_eq!(service.asked(), ["GET /public/foo", "GET /public/demo/x"]);
     assert_eq!(status(&relay, "/announced/none").await, refused("auth/not-public"));
-    for path in ["odd", "missing"] {
-        let found = status(&relay, &format!("/announced/{path}")).await;
-        assert_eq!(found, (502, "auth/service-unavailable".to_owned()), "{path}");
-    }
+    assert_eq!(status(&relay, "/announced/odd").await, (502, "auth/service-unavailable".to_owned()));
+    assert_eq!(status(&relay, "/announced/missing").await, refused("auth/service"));
     let asked = service.asked().len();
     assert_eq!(status(&relay, "/announced/a/../foo").await, refused("auth/not-public"));
     assert_eq!(status(&relay, "/announced/foo?jwt=a.b.c").await, refused("auth/no-key"));
@@ -240,7 +240,9 @@ async fn the_service_of_2026_names_the_key_and_the_real_path() {
     assert_eq!(status(&relay, "/announced/demo/other").await, FINE);
     assert_eq!(status(&relay, &page("demo/third", &token)).await, refused("auth/unknown-key"));
     service.say("/auth", (404, "", String::new()));
-    assert_eq!(status(&relay, "/announced/demo/fourth").await, (502, "auth/service-unavailable".to_owned()));
+    assert_eq!(status(&relay, "/announced/demo/fourth").await, refused("auth/service"));
+    service.say("/auth", (500, "", String::new()));
+    assert_eq!(status(&relay, "/announced/demo/fifth").await, (502, "auth/service-unavailable".to_owned()));
 }
 
 #[tokio::test]
@@ -298,10 +300,12 @@ async fn the_service_that_decides_is_told_all_and_hears_of_the_end() {
     assert_eq!((&end["id"], &end["reason"]), (&json!(id), &json!("auth/revoked")));
     assert!(end["duration"].as_f64().unwrap() > 1.0 && end["bytes"]["received"].as_u64().unwrap() > 0, "{end}");
     assert_eq!(status(&relay, "/announced/demo").await, refused("auth/service"));
-    for (code, body) in [(500, "{}"), (404, "{}"), (200, "not json"), (200, r#"{"publish":["**"],"expires":5}"#)] {
+    for (code, body) in [(500, "{}"), (404, "{}"), (200, "not json")] {
         service.say("/", (code, "", body.into()));
         assert_eq!(status(&relay, "/announced/demo").await, (502, "auth/service-unavailable".to_owned()), "{body}");
     }
+    service.say("/", (200, "", r#"{"publish":["**"],"expires":5}"#.into()));
+    assert_eq!(status(&relay, "/announced/demo").await, refused("auth/expired"));
     for body in ["{}", r#"{"subscribe":["exact"]}"#] {
         service.say("/", (200, "", body.into()));
         assert_eq!(status(&relay, "/announced/demo").await, refused("auth/service"), "{body}");
@@ -334,7 +338,43 @@ async fn it_may_live_on_a_unix_socket_and_stand_beside_keys() {
     assert_eq!(status(&relay, "/announced/anon").await, FINE);
     assert_eq!(status(&relay, &page("room", &key.sign(&json!({"root": "room", "get": ""})))).await, FINE);
     assert!(service.asked().is_empty(), "what is known here is not asked for");
+    let unknown = Key::new("HS256", "other").sign(&json!({"root": "room", "get": ""}));
+    for token in [&unknown, "opaque"] {
+        assert_eq!(status(&relay, &page("room", token)).await, FINE, "{token} may mean something to the service");
+    }
+    let late = key.sign(&json!({"root": "room", "get": "", "exp": 5}));
+    assert_eq!(status(&relay, &page("room", &late)).await, refused("auth/expired"));
+    assert_eq!(service.bodies().iter().filter(|body| body["event"] == "connect").count(), 2);
     assert_eq!(status(&relay, "/announced/other").await, FINE);
     assert_eq!(service.asked()[0], "POST /");
     assert_eq!(service.bodies()[0]["transport"], "http");
+}
+
+/// Takes connections and never answers.
+async fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        loop {
+            taken.push(listener.accept().await.unwrap());
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_does_not_make_rights_longer() {
+    let (service, url) = Service::start().await;
+    let ends = common::from_now(3);
+    service.say("/", (200, "", json!({"subscribe": ["**"], "revalidate": 1, "expires": ends}).to_string()));
+    let hangs = silent().await;
+    // Everybody who asks the second time waits for ever.
+    let relay = relay(Config { url: Some(format!("{url}/")), ..Config::default() }).await;
+    let peer = enter(&relay, "demo").await;
+    assert!(is_in(&peer).await);
+    service.say("/", (307, "", hangs));
+    let closed = soon(peer.closed()).await;
+    assert!(closed.reason.starts_with("auth/expired"), "{closed:?}");
+    assert!((0..=1).contains(&(common::from_now(0) - ends)));
 }

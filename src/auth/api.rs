@@ -11,7 +11,10 @@ use std::{
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::{
     claims::Rules,
@@ -28,6 +31,8 @@ use crate::types::{Path, Scope};
 const MAX_ANSWERS: usize = 1024;
 /// Questions at a time.
 const ASKING: usize = 64;
+/// How long a question may wait for its turn.
+const WAIT: Duration = Duration::from_secs(5);
 /// How long an answer counts beyond its time when the service does not answer any more.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -140,9 +145,13 @@ impl Api {
         if let Some(Remembered { body, until }) = remembered {
             return Ok(Said { body, max_age: Some(until.duration_since(Instant::now())) });
         }
-        let _turn = self.asking.acquire().await.map_err(|error| unavailable(error.to_string()))?;
-        let answer = self.client.get(url).await.and_then(super::http::Answer::success);
-        let answer = answer.map_err(|error| unavailable(error.to_string()))?;
+        let turn = timeout(WAIT, self.asking.acquire()).await;
+        let _turn = turn.map_err(|_| unavailable("too many questions at a time"))?;
+        let answer = self.client.get(url).await.map_err(|error| unavailable(error.to_string()))?;
+        if matches!(answer.status, 401 | 403 | 404 | 410) {
+            return Err(Refusal::new(Reason::Service).because(format!("it answers with status {}", answer.status)));
+        }
+        let answer = answer.success().map_err(|error| unavailable(error.to_string()))?;
         let said = Said { body: answer.body.into(), max_age: answer.max_age.filter(|age| !age.is_zero()) };
         if let Some(until) = said.max_age.and_then(|age| Instant::now().checked_add(age)) {
             let mut answers = self.answers();

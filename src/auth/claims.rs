@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{
     grant::{Grant, Reason, Refusal, Revocable},
     jwk::without_values,
+    request::shown,
 };
 use crate::types::{Path, Scope};
 
@@ -119,6 +120,13 @@ impl Rights {
         Ok(self.root.clone())
     }
 
+    /// The same without what lies at or below this path.
+    pub(super) fn leave_out(&mut self, path: &Path) {
+        for scope in [&mut self.publish, &mut self.subscribe] {
+            *scope = Scope::new(scope.prefixes().iter().filter(|prefix| !prefix.has_prefix(path)).cloned().collect());
+        }
+    }
+
     /// What they grant at `path`, to somebody whose token was signed by a key of these names.
     pub(super) fn grant(self, path: &Path, keys: Vec<String>) -> Result<Grant, Refusal> {
         let (publish, subscribe) = self.below(path)?;
@@ -141,13 +149,13 @@ impl Rights {
     /// they are.
     pub fn below(&self, path: &Path) -> Result<(Scope, Scope), Refusal> {
         if !path.has_prefix(&self.root) && !self.root.has_prefix(path) {
-            let story = format!("the token is for {:?}, the path is {path:?}", self.root);
+            let story = format!("the token is for {:?}, the path is {:?}", self.root, shown(path));
             return Err(Refusal::new(Reason::RootMismatch).because(story));
         }
         let below = |scope: &Scope| Scope::new(scope.intersect(path));
         let (publish, subscribe) = (below(&self.publish), below(&self.subscribe));
         if publish.is_empty() && subscribe.is_empty() && !self.cluster {
-            let story = format!("publish {:?}, subscribe {:?}, path {path:?}", self.publish, self.subscribe);
+            let story = format!("publish {:?}, subscribe {:?}, path {:?}", self.publish, self.subscribe, shown(path));
             return Err(Refusal::new(Reason::NotAllowed).because(story));
         }
         Ok((publish, subscribe))

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
+use tracing::warn;
+
 use super::grant::Revocable;
 use crate::files::{Missing, Unavailable, Watched};
 
@@ -22,6 +24,11 @@ impl Deny {
         Watched::open(path, |text| Ok(List::parse(text)), Missing::Keep).map(|file| Self(Arc::new(file)))
     }
 
+    /// What it says at this moment.
+    pub(super) async fn look(&self) -> Option<Arc<List>> {
+        self.0.look().await.ok()
+    }
+
     /// What it says now. Whoever cannot be looked up counts as denied.
     pub(super) async fn list(&self) -> Option<Arc<List>> {
         self.0.get().await.ok()
@@ -32,15 +39,16 @@ impl List {
     fn parse(text: &str) -> Self {
         let mut list = Self::default();
         for line in text.lines() {
-            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-            match (words.next(), words.next()) {
-                (Some("kid"), Some(name)) => drop(list.keys.insert(name.to_owned())),
-                (Some("jti"), Some(name)) => drop(list.tokens.insert(name.to_owned())),
-                (Some(name), _) => {
+            let words: Vec<_> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            match words[..] {
+                [] => {}
+                ["kid", name] => drop(list.keys.insert(name.to_owned())),
+                ["jti", name] => drop(list.tokens.insert(name.to_owned())),
+                [name] => {
                     list.keys.insert(name.to_owned());
                     list.tokens.insert(name.to_owned());
                 }
-                (None, _) => {}
+                _ => warn!(line, "a line of auth.deny is not understood: expected kid NAME, jti NAME or NAME"),
             }
         }
         list
@@ -59,12 +67,14 @@ mod tests {
 
     #[test]
     fn lines_name_keys_and_tokens() {
-        let list = List::parse("# who left\nkid k1\njti t1 # on Monday\n\n  both\n");
+        let list = List::parse("# who left\nkid k1\njti t1 # on Monday\n\n  both\nuser#1\nthree words here\n");
         let has = |key: &str, token: &str| {
             let name = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
             list.has(&Revocable { keys: name(key).into_iter().collect(), token: name(token) })
         };
-        assert!(has("k1", "") && has("", "t1") && has("both", "") && has("", "both") && has("x", "t1"));
-        assert!(!has("t1", "k1") && !has("", "") && !has("x", "y") && !has("who", "Monday"));
+        assert!(
+            has("k1", "") && has("", "t1") && has("both", "") && has("", "both") && has("x", "t1") && has("", "user#1")
+        );
+        assert!(!has("t1", "k1") && !has("", "") && !has("x", "y") && !has("who", "Monday") && !has("user", "three"));
     }
 }

@@ -255,7 +255,10 @@ impl Reason {
 
     /// Whether a service that knows more may still grant something.
     pub(super) const fn is_for_others(self) -> bool {
-        matches!(self, Self::NotPublic | Self::NoKey | Self::UnknownKey)
+        matches!(
+            self,
+            Self::NotPublic | Self::NoKey | Self::UnknownKey | Self::Signature | Self::Algorithm | Self::Malformed
+        )
     }
 
     /// Whether the same request may succeed a little later.

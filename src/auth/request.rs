@@ -41,6 +41,8 @@ impl Request {
         let in_path = if token_in_path { cut(path) } else { None };
         let (rest, in_path, below_path) =
             in_path.map_or_else(|| (path.to_owned(), None, false), |cut| (cut.rest, Token::new(cut.token), cut.last));
+        // A token of the query is one of today, wherever the path may look like another.
+        let below_path = below_path && in_query.is_none();
         Ok(Self {
             path: Path::parse(&rest)?,
             query: query.map(ToOwned::to_owned),
@@ -61,10 +63,9 @@ impl Request {
         self
     }
 
-    /// The path for logs: a segment that looks like a token, which somebody meant to be one, is not shown.
+    /// The path for logs.
     pub fn shown(&self) -> String {
-        let shown = |segment| if looks_like_a_token(segment) { "…" } else { segment };
-        self.path.segments().map(shown).collect::<Vec<_>>().join("/")
+        shown(&self.path)
     }
 
     /// Puts the labels of the host before the path, where the host ends in one of these names: `a.b.example.com` with
@@ -100,6 +101,12 @@ fn cut(path: &str) -> Option<Cut> {
     }
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     looks_like_a_token(first).then(|| Cut { rest: rest.to_owned(), token: first.to_owned(), last: false })
+}
+
+/// A path for logs: a segment that looks like a token, which somebody meant to be one, is not shown.
+pub(super) fn shown(path: &Path) -> String {
+    let shown = |segment| if looks_like_a_token(segment) { "…" } else { segment };
+    path.segments().map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// Whether a text begins as JSON in base64url does and has as many parts as a JWT.

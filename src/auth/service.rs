@@ -9,6 +9,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     grant::{Grant, Reason, Recheck, Refusal},
@@ -24,7 +25,14 @@ pub(super) struct Service {
     url: String,
     /// How this node is called.
     node: String,
+    asking: Semaphore,
 }
+
+/// Questions at a time. Half: a crowd at the door waits longer; double: so much more that a slow service holds up.
+const ASKING: usize = 64;
+/// How long a question may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a session was when it ended.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -116,7 +124,7 @@ impl Service {
             Some(path) => ("http://localhost/".to_owned(), Some(PathBuf::from(path))),
             None => (url.to_owned(), None),
         };
-        Ok(Self { client: Client::new(trust, unix)?, url, node: node.to_owned() })
+        Ok(Self { client: Client::new(trust, unix)?, url, node: node.to_owned(), asking: Semaphore::new(ASKING) })
     }
 
     /// Asks what somebody may do.
@@ -153,6 +161,8 @@ impl Service {
 
     async fn post(&self, question: &Question<'_>) -> Result<super::http::Answer, Refusal> {
         let json = serde_json::to_vec(question).map_err(|error| unavailable(error.to_string()))?;
+        let turn = timeout(PATIENCE, self.asking.acquire()).await;
+        let _turn = turn.map_err(|_| unavailable("too many questions at a time"))?;
         self.client.post(&self.url, json).await.map_err(|error| unavailable(error.to_string()))
     }
 
@@ -197,7 +207,7 @@ impl Answer {
         {
             Some(None) => return Err(unavailable("its grant ends beyond the end of time")),
             Some(Some(expires)) if expires <= super::wall_clock() => {
-                return Err(unavailable("its grant is over already"));
+                return Err(Refusal::new(Reason::Expired).because("the grant of the auth service is over already"));
             }
             expires => expires.flatten(),
         };
@@ -205,8 +215,8 @@ impl Answer {
             Some(0) => return Err(unavailable("it wants to be asked all the time")),
             Some(seconds) => {
                 // Until it ends, the last answer counts.
-                let every = Duration::from_secs(seconds);
-                Some(Recheck { every, patience: Duration::from_secs(24 * 3600) })
+                let every = Duration::from_secs(seconds).min(DAY);
+                Some(Recheck { every, patience: DAY })
             }
             None => None,
         };

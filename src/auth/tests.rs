@@ -92,7 +92,8 @@ async fn a_token_in_the_path_counts_where_that_is_wanted() {
     let key = Jwk::generate("HS256", None).unwrap();
     std::fs::write(folder.path().join("key"), key.to_json()).unwrap();
     let source = Source::File(folder.path().join("key"));
-    let config = Config { key: Some(source.clone()), token_in_path: true, ..Config::default() };
+    let paths = vec![(path("demo"), source.clone())];
+    let config = Config { key: Some(source), paths, token_in_path: true, ..Config::default() };
     let (on, off) = (open(&config), open(&Config { token_in_path: false, ..config.clone() }));
     let signer = Signer::new(&key).unwrap();
     // As releases up to 0.7.5 had it: the token says what comes below the path in front of it.
@@ -103,6 +104,10 @@ async fn a_token_in_the_path_counts_where_that_is_wanted() {
     assert_eq!(ask(&on, &format!("/{new}/demo/x")).await.unwrap().root.as_str(), "demo/x");
     assert_eq!(ask(&on, &format!("/{new}/other")).await.unwrap_err().reason, Reason::RootMismatch);
     assert_eq!(ask(&off, &format!("/{new}/demo")).await.unwrap_err().reason, Reason::NotPublic);
+    // Nobody moves a token to where its key does not begin, or one of the query to anywhere.
+    for target in [format!("/victim/{old}.jwt"), format!("/victim/x.jwt?jwt={old}"), format!("/demo/x.jwt?jwt={old}")] {
+        assert_eq!(ask(&on, &target).await.unwrap_err().reason, Reason::RootMismatch, "{target}");
+    }
 }
 
 #[tokio::test]
@@ -127,5 +132,14 @@ async fn below_some_paths_other_keys_count() {
     ] {
         let found = ask(&auth, &target(signer, at)).await.map(drop).map_err(|refusal| refusal.reason);
         assert_eq!(found, expected, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_never_answers_is_asked_for_ever() {
+    let mut schedule = Schedule::new(Recheck { every: Duration::from_secs(1), patience: Duration::from_secs(3600) });
+    for _ in 0..200 {
+        assert!(schedule.postponed() == Over(false));
+        assert!(schedule.next <= Instant::now() + 2 * LAST_RETRY);
     }
 }

@@ -24,6 +24,8 @@ pub struct Watched<T> {
     path: PathBuf,
     parse: Parse<T>,
     missing: Missing,
+    /// It can be read again.
+    is_plain: bool,
     state: Mutex<State<T>>,
 }
 
@@ -72,7 +74,7 @@ impl<T> Watched<T> {
         let value = fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| parse(&text));
         let value = value.map_err(|reason| Unavailable { path: path.to_owned(), reason })?;
         let state = State { value: Some(Arc::new(value)), read, problem: None, looked: Instant::now() };
-        Ok(Self { path: path.to_owned(), parse, missing, state: Mutex::new(state) })
+        Ok(Self { path: path.to_owned(), parse, missing, is_plain: read.is_some(), state: Mutex::new(state) })
     }
 
     /// The content. A look, when the last one is old, happens where it may block.
@@ -80,23 +82,53 @@ impl<T> Watched<T> {
     where
         T: Send + Sync + 'static,
     {
-        if self.is_fresh() {
-            return self.read();
+        match self.fresh() {
+            Some(content) => content,
+            None => self.blocking(Self::read).await,
         }
+    }
+
+    /// The content at this moment.
+    pub async fn look(self: &Arc<Self>) -> Result<Arc<T>, Unavailable>
+    where
+        T: Send + Sync + 'static,
+    {
+        self.blocking(|file| file.read_after(Duration::ZERO)).await
+    }
+
+    async fn blocking(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<Arc<T>, Unavailable> + Send + 'static,
+    ) -> Result<Arc<T>, Unavailable>
+    where
+        T: Send + Sync + 'static,
+    {
         let file = self.clone();
-        match tokio::task::spawn_blocking(move || file.read()).await {
-            Ok(content) => content,
-            // The runtime is shutting down.
-            Err(_) => self.read(),
-        }
+        let reason = |error: tokio::task::JoinError| Unavailable { path: self.path.clone(), reason: error.to_string() };
+        tokio::task::spawn_blocking(move || read(&file)).await.map_err(reason)?
     }
 
     /// The content. Blocks for a look when the last one is old.
     pub fn read(&self) -> Result<Arc<T>, Unavailable> {
+        self.read_after(FRESH)
+    }
+
+    fn read_after(&self, age: Duration) -> Result<Arc<T>, Unavailable> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked.elapsed() >= FRESH {
+        // What could not be told apart from outside, such as the pipe of `<(…)`, can be read only once.
+        if self.is_plain && state.looked.elapsed() >= age {
             state.look(self);
         }
+        self.answer(&state)
+    }
+
+    /// The content without a look, when that is young enough and nobody is looking.
+    fn fresh(&self) -> Option<Result<Arc<T>, Unavailable>> {
+        let state = self.state.try_lock().ok()?;
+        (!self.is_plain || state.looked.elapsed() < FRESH).then(|| self.answer(&state))
+    }
+
+    fn answer(&self, state: &State<T>) -> Result<Arc<T>, Unavailable> {
         let good = state.problem.as_ref().is_none_or(|problem| problem.since.elapsed() < STALE);
         match &state.value {
             Some(value) if good => Ok(value.clone()),
@@ -105,10 +137,6 @@ impl<T> Watched<T> {
                 Err(Unavailable { path: self.path.clone(), reason })
             }
         }
-    }
-
-    fn is_fresh(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).looked.elapsed() < FRESH
     }
 }
 

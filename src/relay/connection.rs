@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::{Instrument, debug, info, info_span};
 
@@ -51,7 +51,13 @@ pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Re
                 }
             }
             // A client whose race was won by another door leaves like this.
-            Err(reason) => debug!(%reason, "handshake failed"),
+            Err(reason) => {
+                debug!(%reason, "handshake failed");
+                if let Some((request, grant)) = admitted {
+                    let how = Farewell { reason: "handshake failed", duration: Duration::ZERO, sent: 0, received: 0 };
+                    shared.auth.farewell(&request, &grant, how).await;
+                }
+            }
         }
     }
     .instrument(span)
@@ -163,10 +169,18 @@ async fn run(
         }
         () = stopped(shutdown) => {
             session.leave();
-            let closed = match timeout(shared.drain, &mut running).await {
-                Ok(closed) => Some(closed),
-                Err(_) => {
-                    session.close(close::GOAWAY_TIMEOUT, "server shutdown");
+            let late = tokio::select! {
+                closed = &mut running => Err(closed),
+                () = sleep(shared.drain) => Ok((close::GOAWAY_TIMEOUT, "server shutdown".to_owned())),
+                // Whoever must not stay may not stay for that either.
+                reason = shared.auth.ended(request, &grant) => {
+                    Ok((close::UNAUTHORIZED, format!("{}: {reason}", reason.name())))
+                }
+            };
+            let closed = match late {
+                Err(closed) => Some(closed),
+                Ok((code, reason)) => {
+                    session.close(code, &reason);
                     timeout(GOODBYE, &mut running).await.ok()
                 }
             };

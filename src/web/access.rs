@@ -1,6 +1,6 @@
 //! From a request to what it may see.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -54,6 +54,11 @@ impl State {
         Ok((request, grant))
     }
 
+    /// Tells whoever granted something that it is not used any more.
+    pub(super) fn leave(&self, request: auth::Request, grant: Grant, reason: &'static str) {
+        farewell(self.auth.clone(), request, grant, reason, Duration::ZERO);
+    }
+
     fn request(
         &self,
         uri: &Uri,
@@ -91,13 +96,15 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if !self.grant.farewell {
-            return;
-        }
         let (auth, request, grant) = (self.auth.clone(), self.request.clone(), self.grant.clone());
-        let duration = self.since.elapsed();
+        farewell(auth, request, grant, "done", self.since.elapsed());
+    }
+}
+
+fn farewell(auth: Arc<Auth>, request: auth::Request, grant: Grant, reason: &'static str, duration: Duration) {
+    if grant.farewell {
         tokio::spawn(async move {
-            auth.farewell(&request, &grant, Farewell { reason: "done", duration, sent: 0, received: 0 }).await;
+            auth.farewell(&request, &grant, Farewell { reason, duration, sent: 0, received: 0 }).await;
         });
     }
 }

@@ -78,8 +78,15 @@ async fn accept(
     let admitted = state.knock(request.uri(), headers, &remote).await?;
     let upgrading = Box::pin(upgraded(on(&mut request)));
     let incoming = Incoming::WebSocket(WebSocket { subprotocol, upgrading }, remote.address);
-    door.knock.try_send(Knock { incoming, admitted: Some(admitted) }).map_err(|_| Problem::Busy)?;
-    Ok(response)
+    match door.knock.try_send(Knock { incoming, admitted: Some(admitted) }) {
+        Ok(()) => Ok(response),
+        Err(full) => {
+            if let Some((request, grant)) = full.into_inner().admitted {
+                state.leave(request, grant, "too many sessions are starting");
+            }
+            Err(Problem::Busy)
+        }
+    }
 }
 
 async fn upgraded(upgrade: OnUpgrade) -> std::io::Result<Box<dyn Io>> {

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::{
     super::{http::Client, jwk::Jwk},
@@ -22,6 +25,8 @@ const MAX_KEYS: usize = 1024;
 const FRESH: Duration = Duration::from_secs(60);
 /// The longest that a key counts, whatever the server says, and that one counts which cannot be fetched again.
 const STALE: Duration = Duration::from_secs(3600);
+/// How long a key may take, with the wait for a turn to ask.
+const DEADLINE: Duration = Duration::from_secs(6);
 /// Questions to the key server at a time.
 const ASKING: usize = 8;
 
@@ -114,7 +119,8 @@ impl Remote {
         if let Some(fetched) = known.as_ref().filter(|fetched| fetched.fresh > Instant::now()) {
             return fetched.key.clone().ok_or_else(|| unknown("the key server does not know it"));
         }
-        match self.fetch(kid).await {
+        let fetched = timeout(DEADLINE, self.fetch(kid)).await;
+        match fetched.unwrap_or_else(|_| Err("the key server is too slow".to_owned())) {
             Ok(fetched) => {
                 let key = fetched.key.clone();
                 self.remember(kid, fetched);
@@ -129,6 +135,10 @@ impl Remote {
 
     fn remember(&self, kid: &str, fetched: Fetched) {
         let mut all = lock(&self.fetched);
+        if all.len() >= MAX_KEYS {
+            // Names that somebody made up go first.
+            all.retain(|_, fetched| fetched.key.is_some());
+        }
         if all.len() >= MAX_KEYS {
             all.clear();
         }

@@ -25,7 +25,7 @@ pub(in crate::auth) struct RemoteSet {
     refresh: Duration,
     client: Client,
     current: RwLock<Option<Current>>,
-    /// When the last fetch began; held while one is under way.
+    /// When the last fetch ended; held while one is under way.
     last: Mutex<Option<Instant>>,
 }
 
@@ -80,7 +80,13 @@ impl RemoteSet {
         if last.is_some_and(|last| last.elapsed() < apart) {
             return Ok(());
         }
+        let fetched = self.fetch_now().await;
+        // Those who waited meanwhile have their answer, too.
         *last = Some(Instant::now());
+        fetched
+    }
+
+    async fn fetch_now(&self) -> Result<(), String> {
         let answer = self.client.get(&self.url).await.and_then(super::super::http::Answer::success);
         let answer = answer.map_err(|error| error.to_string())?;
         let text = String::from_utf8(answer.body).map_err(|_| "the answer is not text")?;
