@@ -12,13 +12,14 @@
 //! ```
 //!
 //! `keys` are the sources of keys, `token` checks a signature, `claims` reads what was signed; `jwk` is a key as a file
-//! has it, `verifier` and `signer` what can be done with it.
+//! has it, `verifier` and `signer` what can be done with it. `ending` is how a session loses its rights.
 
 mod anonymous;
 mod api;
 mod claims;
 pub mod config;
 mod deny;
+mod ending;
 mod generate;
 mod grant;
 mod http;
@@ -30,17 +31,10 @@ mod signer;
 mod token;
 mod verifier;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, sleep_until},
-};
-use tracing::{debug, warn};
+use tokio::sync::watch;
+use tracing::debug;
 
 pub use anonymous::PublicError;
 pub use claims::Rights;
@@ -135,44 +129,6 @@ impl Auth {
         self.verify_at(token, &Path::root()).await.map(|(rights, _)| rights)
     }
 
-    /// Waits until a session must end: its rights are over, were taken back, or are not confirmed any more.
-    pub async fn ended(&self, request: &Request, grant: &Grant) -> Reason {
-        let mut changes = self.changes.subscribe();
-        let mut grant = grant.clone();
-        let mut recheck = grant.recheck.map(Schedule::new);
-        // Kept while it waits for an answer, so that nothing else has to.
-        let mut asking = None;
-        loop {
-            let left = match grant.expires.map(|expires| expires.duration_since(wall_clock())) {
-                Some(Ok(left)) if left > Duration::ZERO => left.min(LONGEST_WAIT),
-                Some(_) => return Reason::Expired,
-                None => LONGEST_WAIT,
-            };
-            if self.is_denied(&grant.revocable).await {
-                return Reason::Revoked;
-            }
-            let due = recheck.as_ref().filter(|_| asking.is_none()).map(|recheck| recheck.next);
-            tokio::select! {
-                () = sleep(left) => {}
-                _ = changes.changed() => {}
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    asking = Some(Box::pin(self.decide(request, Event::Revalidate)));
-                }
-                answer = answered(&mut asking), if asking.is_some() => {
-                    asking = None;
-                    match self.confirmed(&grant, answer, recheck.as_mut()) {
-                        Ok(Some(now)) => {
-                            recheck = now.recheck.map(Schedule::new);
-                            grant = now;
-                        }
-                        Ok(None) => {}
-                        Err(reason) => return reason,
-                    }
-                }
-            }
-        }
-    }
-
     /// Tells whoever granted its rights that a session is over, if it wants to know.
     pub async fn farewell(&self, request: &Request, grant: &Grant, how: Farewell<'_>) {
         if let Some(service) = self.service.as_ref().filter(|_| grant.farewell) {
@@ -185,30 +141,6 @@ impl Auth {
         let all = self.keys.iter().chain(self.paths.iter().map(|(_, keys)| keys));
         let keys = futures::future::join_all(all.map(Keys::maintain));
         tokio::join!(keys, self.watch_changes());
-    }
-
-    async fn watch_changes(&self) {
-        let mut list = self.list().await;
-        let (mut wall, mut steady) = (wall_clock(), Instant::now());
-        loop {
-            sleep(EVERY).await;
-            let now = match &self.deny {
-                Some(deny) => deny.look().await,
-                None => None,
-            };
-            let changed = match (&list, &now) {
-                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
-                (old, new) => old.is_some() != new.is_some(),
-            };
-            list = now;
-            // Somebody has set the clock: whoever sleeps until its rights end may sleep too long.
-            let expected = wall + steady.elapsed();
-            (wall, steady) = (wall_clock(), Instant::now());
-            let jumped = wall.duration_since(expected).unwrap_or_else(|early| early.duration()) > JUMP;
-            if changed || jumped {
-                self.changes.send_replace(());
-            }
-        }
     }
 
     async fn list(&self) -> Option<Arc<deny::List>> {
@@ -333,82 +265,7 @@ impl Auth {
         }
         self.list().await.is_none_or(|list| list.has(names))
     }
-
-    /// What an answer makes of the rights of a session: others, the same for a while, or none.
-    fn confirmed(
-        &self,
-        grant: &Grant,
-        answer: Result<Grant, Refusal>,
-        schedule: Option<&mut Schedule>,
-    ) -> Result<Option<Grant>, Reason> {
-        match answer {
-            Ok(now) if grant.is_within(&now) => {
-                // What the session can see and say was settled when it began.
-                let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
-                Ok(Some(Grant { publish, subscribe, ..now }))
-            }
-            Ok(_) => Err(Reason::Revoked),
-            Err(refusal) if refusal.reason.is_temporary() => {
-                warn!(reason = refusal.reason.name(), story = refusal.story(), "rights not confirmed");
-                match schedule.map(Schedule::postponed) {
-                    Some(Over(true)) => Err(refusal.reason),
-                    _ => Ok(None),
-                }
-            }
-            Err(refusal) => {
-                debug!(reason = refusal.reason.name(), story = refusal.story(), "rights taken back");
-                Err(if refusal.reason == Reason::Expired { Reason::Expired } else { Reason::Revoked })
-            }
-        }
-    }
 }
-
-/// The answer to a question that is being asked.
-async fn answered<T>(asking: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
-    match asking {
-        Some(asking) => asking.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// When to ask again.
-struct Schedule {
-    recheck: Recheck,
-    /// When the last answer came.
-    confirmed: Instant,
-    next: Instant,
-    /// How long to wait after the next failure.
-    retry: Duration,
-}
-
-/// Whether nobody has answered for too long.
-#[derive(PartialEq, Eq)]
-struct Over(bool);
-
-impl Schedule {
-    fn new(recheck: Recheck) -> Self {
-        let now = Instant::now();
-        Self { recheck, confirmed: now, next: now + recheck.every, retry: FIRST_RETRY }
-    }
-
-    fn postponed(&mut self) -> Over {
-        let most = self.recheck.every.min(LAST_RETRY).max(FIRST_RETRY);
-        let jitter = 0.75 + rand::random::<f64>() / 2.0;
-        self.next = Instant::now() + self.retry.min(most).mul_f64(jitter);
-        self.retry = (self.retry * 2).min(LAST_RETRY);
-        Over(self.confirmed.elapsed() > self.recheck.every + self.recheck.patience)
-    }
-}
-
-/// How often the clock and the list of the denied are looked at. Half: twice the system calls; double: whoever was
-/// denied, or has slept through a change of the clock, stays longer than a second.
-const EVERY: Duration = Duration::from_millis(500);
-/// A step of the wall clock that is not just its drift.
-const JUMP: Duration = Duration::from_millis(250);
-/// Timers of a session count at most this far ahead.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// What a token is worth if this is its key.
 pub fn check(token: &Token, key: &Jwk) -> Result<Rights, Refusal> {

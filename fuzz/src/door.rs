@@ -48,7 +48,7 @@ pub fn websocket(data: &[u8]) {
     peers::run(async {
         let (client, server) = tokio::io::duplex(1 << 16);
         let upgrading = Box::pin(ready(Ok(Box::new(server) as Box<dyn Io>)));
-        let socket = WebSocket { subprotocol, url: "/room/a?jwt=x".into(), bearer: None, upgrading };
+        let socket = WebSocket { subprotocol, upgrading };
         run(Incoming::WebSocket(socket, SocketAddr::from(([127, 0, 0, 1], 1))), client, Carrier::Messages, input).await;
     });
 }

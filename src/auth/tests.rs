@@ -134,12 +134,3 @@ async fn below_some_paths_other_keys_count() {
         assert_eq!(found, expected, "{at}");
     }
 }
-
-#[tokio::test]
-async fn whoever_never_answers_is_asked_for_ever() {
-    let mut schedule = Schedule::new(Recheck { every: Duration::from_secs(1), patience: Duration::from_secs(3600) });
-    for _ in 0..200 {
-        assert!(schedule.postponed() == Over(false));
-        assert!(schedule.next <= Instant::now() + 2 * LAST_RETRY);
-    }
-}

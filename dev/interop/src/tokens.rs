@@ -77,7 +77,8 @@ async fn theirs(tool: &Path, line: Line, algorithm: &'static str) -> Result<()> 
 
 async fn ours(tool: &Path, read: fn(&str, &str) -> Result<Rights>, algorithm: &'static str) -> Result<()> {
     let key = run(tool, &["token", "generate", "--algorithm", algorithm], "").await?;
-    let sign = ["token", "sign", "--key", "-", "--root", "demo", "--publish", "cam", "--subscribe", "", "--expires", "1h"];
+    let sign =
+        ["token", "sign", "--key", "-", "--root", "demo", "--publish", "cam", "--subscribe", "", "--expires", "1h"];
     let token = run(tool, &sign, &key).await?;
     let rights = tokio::task::spawn_blocking(move || read(key.trim(), token.trim())).await??;
     ensure!(rights == ("demo".to_owned(), vec!["cam".to_owned()], vec![String::new()]), "{rights:?}");
