@@ -132,7 +132,7 @@ impl Auth {
     /// Tells whoever granted its rights that a session is over, if it wants to know.
     pub async fn farewell(&self, request: &Request, grant: &Grant, how: Farewell<'_>) {
         if let Some(service) = self.service.as_ref().filter(|_| grant.farewell) {
-            service.farewell(request, how).await;
+            Box::pin(service.farewell(request, how)).await;
         }
     }
 
@@ -245,16 +245,17 @@ impl Auth {
         }
     }
 
-    /// By the services that know more.
+    /// By the services that know more. Boxed, like all that waits for somebody else: what a question takes while it is
+    /// asked would otherwise be part of every session.
     async fn ask_others(&self, request: &Request, event: Event, refusal: Refusal) -> Result<Grant, Refusal> {
         if let Some(api) = &self.api {
-            return api.authorize(request, &self.rules, wall_clock()).await;
+            return Box::pin(api.authorize(request, &self.rules, wall_clock())).await;
         }
         if let Some(service) = &self.service {
-            return service.authorize(request, event).await;
+            return Box::pin(service.authorize(request, event)).await;
         }
         match &self.public_api {
-            Some(api) if refusal.reason == Reason::NotPublic => api.public(&request.path).await,
+            Some(api) if refusal.reason == Reason::NotPublic => Box::pin(api.public(&request.path)).await,
             _ => Err(refusal),
         }
     }

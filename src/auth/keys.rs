@@ -78,13 +78,13 @@ impl Keys {
     pub(super) async fn find(&self, kid: Option<&str>) -> Result<Vec<Arc<Verifier>>, Refusal> {
         match self {
             Self::File(file) => file.get().await.map_err(|error| unavailable(error.to_string()))?.find(kid),
-            Self::Remote(remote) => remote.find(kid).await,
+            Self::Remote(remote) => Box::pin(remote.find(kid)).await,
             Self::Directory(directory) => {
                 let kid = kid.ok_or_else(|| unknown("it names no key"))?;
                 if !is_name(kid) {
                     return Err(unknown(format!("{kid:?} is no name of a key file")));
                 }
-                Ok(vec![directory.find(kid).await?])
+                Ok(vec![Box::pin(directory.find(kid)).await?])
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Re
                     None => {
                         let dialect = greeted.peer.dialect.name;
                         let request = request(&shared, &greeted, door, remote);
-                        admit(&shared, greeted.conn.clone(), dialect, request).await
+                        Box::pin(admit(&shared, greeted.conn.clone(), dialect, request)).await
                     }
                 };
                 if let Some((request, grant)) = admitted {
