@@ -95,10 +95,10 @@ pub(crate) struct Knock {
     /// The moq-lite version to speak, one that has SETUP: 05 or later.
     #[arg(long, default_value = "05", value_parser = Version::parse)]
     pub(crate) version: &'static Version,
-    /// Path and query to ask for.
-    #[arg(long, default_value = "")]
-    pub(crate) path: String,
-    /// How often to come.
+    /// Path and query to ask for; several have their turns.
+    #[arg(long, required = true)]
+    pub(crate) path: Vec<String>,
+    /// How often to come to each.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) visits: usize,
 }

@@ -18,25 +18,35 @@ use crate::{
 /// Visitors at a time.
 const AT_ONCE: usize = 16;
 /// Until the server has put away what the last ones left.
-const SETTLE: Duration = Duration::from_millis(500);
+const SETTLE: Duration = Duration::from_millis(200);
 
-/// What the server used.
-#[derive(Serialize, Deserialize, Clone, Copy)]
+/// Visits of one kind before the next kind has its turn: what the machine does meanwhile, it does to all.
+const TURN: usize = 500;
+
+/// What the server used for a visit to each path, in their order.
+#[derive(Serialize, Deserialize, Clone)]
 pub(crate) struct Knocked {
-    pub(crate) visits: usize,
-    pub(crate) cpu_us_per_visit: f64,
+    pub(crate) cpu_us_per_visit: Vec<f64>,
 }
 
 pub(crate) async fn knock(args: cli::Knock) -> Result<Knocked> {
     let client = Client::new(args.addr, Door::Quic, args.version.alpn, Reading::Eager)?;
-    let path: Arc<str> = args.path.into();
-    visits(&client, args.version, &path, args.visits / 20 + 1).await?;
-    tokio::time::sleep(SETTLE).await;
-    let before = Usage::of(args.pid)?;
-    visits(&client, args.version, &path, args.visits).await?;
-    tokio::time::sleep(SETTLE).await;
-    let cpu = Usage::of(args.pid)?.cpu_us - before.cpu_us;
-    Ok(Knocked { visits: args.visits, cpu_us_per_visit: cpu as f64 / args.visits as f64 })
+    let paths: Vec<Arc<str>> = args.path.into_iter().map(Into::into).collect();
+    let mut used = vec![0; paths.len()];
+    let turns = args.visits.div_ceil(TURN);
+    // The first turn of all warms up.
+    for turn in 0..=turns {
+        for (path, used) in paths.iter().zip(&mut used) {
+            let before = Usage::of(args.pid)?;
+            visits(&client, args.version, path, TURN).await?;
+            tokio::time::sleep(SETTLE).await;
+            if turn > 0 {
+                *used += Usage::of(args.pid)?.cpu_us - before.cpu_us;
+            }
+        }
+    }
+    let per_visit = |used: u64| used as f64 / (turns * TURN) as f64;
+    Ok(Knocked { cpu_us_per_visit: used.into_iter().map(per_visit).collect() })
 }
 
 async fn visits(client: &Client, version: &'static Version, path: &Arc<str>, count: usize) -> Result<()> {
