@@ -251,8 +251,13 @@ async fn what_the_service_said_for_a_while_is_confirmed_after_it() {
     service.say("/auth", (200, "max-age=1", r#"{"public":{"subscribe":["","x"]}}"#.into()));
     let relay = relay(Config { api: Some(format!("{url}/auth")), ..Config::default() }).await;
     let peer = enter(&relay, "demo").await;
-    sleep(Duration::from_millis(2500)).await;
-    assert!(is_in(&peer).await && service.asked().len() >= 2, "{:?}", service.asked());
+    let asked_again = async {
+        while service.asked().len() < 2 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(asked_again).await;
+    assert!(is_in(&peer).await);
     // Down is not no.
     service.say("/auth", (500, "", String::new()));
     sleep(Duration::from_millis(1500)).await;
@@ -283,9 +288,13 @@ async fn the_service_that_decides_is_told_all_and_hears_of_the_end() {
         assert_eq!(asked[member], value, "{asked}");
     }
     assert!(asked["remote"].as_str().unwrap().starts_with("127.0.0.1:") && asked.get("token").is_none());
-    sleep(Duration::from_millis(1500)).await;
+    let asked_again = async {
+        while !service.bodies().iter().any(|body| body["event"] == "revalidate" && body["id"] == id.as_str()) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(asked_again).await;
     assert!(is_in(&peer).await);
-    assert!(service.bodies().iter().any(|body| body["event"] == "revalidate" && body["id"] == id.as_str()));
 
     service.say("/", (403, "", "no more\n".into()));
     let closed = soon(peer.closed()).await;
@@ -298,7 +307,7 @@ async fn the_service_that_decides_is_told_all_and_hears_of_the_end() {
         }
     };
     assert_eq!((&end["id"], &end["reason"]), (&json!(id), &json!("auth/revoked")));
-    assert!(end["duration"].as_f64().unwrap() > 1.0 && end["bytes"]["received"].as_u64().unwrap() > 0, "{end}");
+    assert!(end["duration"].as_f64().unwrap() > 0.5 && end["bytes"]["received"].as_u64().unwrap() > 0, "{end}");
     assert_eq!(status(&relay, "/announced/demo").await, refused("auth/service"));
     for (code, body) in [(500, "{}"), (404, "{}"), (200, "not json")] {
         service.say("/", (code, "", body.into()));
@@ -376,5 +385,6 @@ async fn a_service_that_hangs_does_not_make_rights_longer() {
     service.say("/", (307, "", hangs));
     let closed = soon(peer.closed()).await;
     assert!(closed.reason.starts_with("auth/expired"), "{closed:?}");
-    assert!((0..=1).contains(&(common::from_now(0) - ends)));
+    // Less than what a question may take.
+    assert!((0..=2).contains(&(common::from_now(0) - ends)));
 }
