@@ -42,6 +42,7 @@ pub use config::{Config, Public};
 pub use grant::{Grant, Reason, Recheck, Refusal, Revocable, Token};
 pub use http::Trust;
 pub use jwk::{Jwk, KeyError, KeyScope};
+pub use keys::is_name;
 pub use request::Request;
 pub use service::Farewell;
 pub use signer::Signer;
@@ -126,7 +127,7 @@ impl Auth {
 
     /// What a token is worth, whatever the path.
     pub async fn verify(&self, token: &Token) -> Result<Rights, Refusal> {
-        self.verify_at(token, &Path::root()).await.map(|(rights, _)| rights)
+        self.verify_at(token, &Path::root()).await.map(|verified| verified.rights)
     }
 
     /// Tells whoever granted its rights that a session is over, if it wants to know.
@@ -183,7 +184,7 @@ impl Auth {
     }
 
     async fn check(&self, token: &Token, request: &Request) -> Result<Grant, Refusal> {
-        let (mut rights, key) = self.verify_at(token, &request.path).await?;
+        let Verified { mut rights, key, names } = self.verify_at(token, &request.path).await?;
         if rights.legacy {
             debug!("the token has old claims: newer tools write put and get for pub and sub");
         }
@@ -195,7 +196,6 @@ impl Auth {
         for (prefix, _) in self.paths.iter().filter(|(prefix, _)| !path.has_prefix(prefix)) {
             rights.leave_out(prefix);
         }
-        let names = key.names(Unverified::parse(token)?.kid);
         rights.grant(&path, names)
     }
 
@@ -205,7 +205,7 @@ impl Auth {
     }
 
     /// What a token grants, and its key.
-    async fn verify_at(&self, token: &Token, path: &Path) -> Result<(Rights, Arc<Verifier>), Refusal> {
+    async fn verify_at(&self, token: &Token, path: &Path) -> Result<Verified, Refusal> {
         // A token must not be worth less than none at all by accident: say that nobody here can read it.
         let mut refusal = Refusal::new(Reason::NoKey);
         let sources = self.sources(path);
@@ -223,7 +223,7 @@ impl Auth {
             };
             for key in found {
                 match token.verify(&key, &self.rules, wall_clock()) {
-                    Ok(rights) => return Ok((rights, key)),
+                    Ok(rights) => return Ok(Verified { rights, names: key.names(token.kid), key }),
                     // Another key may be the right one; any other refusal is the holder's.
                     Err(wrong) if matches!(wrong.reason, Reason::Signature | Reason::Algorithm) => refusal = wrong,
                     Err(wrong) => return Err(wrong),
@@ -266,6 +266,14 @@ impl Auth {
         }
         self.list().await.is_none_or(|list| list.has(names))
     }
+}
+
+/// A token whose signature is good.
+struct Verified {
+    rights: Rights,
+    key: Arc<Verifier>,
+    /// What the key is called.
+    names: Vec<String>,
 }
 
 /// What a token is worth if this is its key.

@@ -103,7 +103,7 @@ impl Keys {
 }
 
 /// Whether a key of this name can be a file: nothing that means something in a path or URL.
-fn is_name(kid: &str) -> bool {
+pub fn is_name(kid: &str) -> bool {
     /// More than any tool makes up; keeps a stranger's names small.
     const MAX_BYTES: usize = 128;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Error, file, option, options, text, texts};
-use crate::auth::{Jwk, KeyScope};
+use crate::auth::{self, Jwk, KeyScope};
 
 pub(super) fn command() -> Command {
     Command::new("generate").about("Make a key").args([
@@ -78,8 +78,7 @@ enum Place {
 
 /// A name that can be a file's.
 fn name(kid: &str) -> Result<String, Error> {
-    let fits = (1..=128).contains(&kid.len());
-    if fits && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+    if auth::is_name(kid) {
         Ok(kid.to_owned())
     } else {
         Err(Error::Option("id", "expected 1 to 128 letters, digits, - and _".to_owned()))
