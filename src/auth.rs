@@ -22,7 +22,6 @@ mod deny;
 mod ending;
 mod generate;
 mod grant;
-mod http;
 mod jwk;
 mod keys;
 mod request;
@@ -40,7 +39,6 @@ pub use anonymous::PublicError;
 pub use claims::Rights;
 pub use config::{Config, Public};
 pub use grant::{Grant, Reason, Recheck, Refusal, Revocable, Token};
-pub use http::Trust;
 pub use jwk::{Jwk, KeyError, KeyScope};
 pub use keys::is_name;
 pub use request::Request;
@@ -52,13 +50,15 @@ use self::{
     claims::Rules,
     config::OpenError,
     deny::Deny,
-    http::Client,
     keys::{Keys, Source},
     service::{Event, Service},
     token::Unverified,
     verifier::Verifier,
 };
-use crate::types::{Path, PathError, Scope};
+use crate::{
+    http::Client,
+    types::{Path, PathError, Scope},
+};
 
 /// Decides about each session and request.
 #[derive(Debug)]

@@ -9,7 +9,7 @@
 //!  main → relay → config → web → cluster → session
 //!   └→ token (makes keys and tokens)          ↓
 //!     wire     model     transport     auth     stats
-//!                      types     files
+//!                      types     files     http
 //! ```
 //!
 //! # The life of a frame
@@ -45,6 +45,7 @@ pub mod auth;
 pub mod cluster;
 pub mod config;
 pub mod files;
+pub mod http;
 pub mod model;
 pub mod relay;
 pub mod session;

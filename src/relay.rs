@@ -3,6 +3,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod membership;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -20,7 +21,9 @@ use tracing::{info, warn};
 use self::{accept::Clients, bind::Sockets};
 use crate::{
     auth::Auth,
+    cluster::{self, Cluster},
     config::Config,
+    http,
     model::{
         cache::{Cache, Limits},
         origin::Origin,
@@ -46,6 +49,10 @@ pub struct Relay {
     ws: bool,
     allow: Allow,
     address: SocketAddr,
+    /// How other programs are asked.
+    client: http::Client,
+    /// The dialects spoken with other nodes.
+    nodes: Offer,
 }
 
 /// What every connection needs.
@@ -53,6 +60,7 @@ pub struct Relay {
 struct Shared {
     origin: Arc<Origin>,
     auth: Arc<Auth>,
+    cluster: Arc<Cluster>,
     identity: Arc<Identity>,
     /// The dialects spoken with clients.
     offer: Offer,
@@ -84,10 +92,14 @@ impl Relay {
             duration: config.model.duration,
             groups: config.model.groups.map(|groups| usize::try_from(groups).unwrap_or(usize::MAX)),
         };
-        let origin = Origin::new(HopId::from_random(rand::random()), Cache::new(limits));
+        let hop = config.cluster.id.map_or_else(|| HopId::from_random(rand::random()), HopId);
+        let origin = Origin::with_reserved(hop, Cache::new(limits), Cluster::reserved(&config.cluster));
+        let cluster = Cluster::new(config.cluster.clone(), origin.clone())?;
+        let client = client(config)?;
         let shared = Shared {
             origin,
             auth,
+            cluster,
             identity,
             offer: config.session.server.clone(),
             limits: session::Limits::default(),
@@ -101,6 +113,8 @@ impl Relay {
             https,
             ws: config.web.ws,
             allow: server.unix.allow.clone(),
+            client,
+            nodes: config.session.client.clone(),
         })
     }
 
@@ -108,6 +122,8 @@ impl Relay {
     pub fn examine(config: &Config) -> Result<()> {
         identities(config)?;
         Auth::open(&config.auth)?;
+        Cluster::check(&config.cluster)?;
+        client(config)?;
         Ok(())
     }
 
@@ -128,13 +144,26 @@ impl Relay {
         self.shared.origin.clone()
     }
 
+    /// The nodes it is linked with, and those it should be.
+    pub fn cluster(&self) -> Arc<Cluster> {
+        self.shared.cluster.clone()
+    }
+
     /// Serves until `shutdown` turns true, then asks every session to move and waits until they have.
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
-        let Self { shared, sockets, https, ws, allow, .. } = self;
+        let Self { shared, sockets, https, ws, allow, client, nodes, .. } = self;
         log(&shared, &sockets);
         let Sockets { udp, http, https: secure, tcp, unix } = sockets;
         let mut tasks = JoinSet::new();
-        let mut worker = accept::spawn_worker(shared.clone(), udp, shutdown.clone()).await?;
+        let means = cluster::Means {
+            transport: shared.transport.clone(),
+            client,
+            offer: nodes,
+            drain: shared.drain,
+            shutdown: shutdown.clone(),
+        };
+        let linking = shared.cluster.clone().run(means);
+        let mut worker = accept::spawn_worker(shared.clone(), udp, linking, shutdown.clone()).await?;
         let (knock, knocks) = mpsc::channel(KNOCKS);
         let doors = tokio::spawn(accept::serve(shared.clone(), Clients::Others(knocks), shutdown.clone()));
         let router = web::router(web::State {
@@ -192,6 +221,14 @@ impl Relay {
         tasks.shutdown().await;
         Ok(())
     }
+}
+
+/// Lists of nodes and fingerprints are asked for under the certificates that nodes are dialed under.
+fn client(config: &Config) -> Result<http::Client> {
+    let tls = &config.transport.client.tls;
+    let trust =
+        http::Trust { root: tls.root.clone(), identity: tls.identity.clone(), disable_verify: tls.disable_verify };
+    Ok(http::Client::new(&trust, None)?)
 }
 
 /// The certificates of QUIC and those of HTTPS.

@@ -20,9 +20,12 @@ use std::{
 };
 
 pub use config::Config;
-pub use handshake::Peer;
+pub use handshake::{Hello, Peer};
 
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 use tracing::{debug, warn};
 
 use handshake::SessionStream;
@@ -51,11 +54,14 @@ pub struct Limits {
     /// Bidirectional streams: subscriptions, announce requests and fetches at a time. The start is 16, doubled as
     /// they fill.
     pub bi: u32,
+    /// Broadcasts that it may have announced at a time. Half: a gateway with many cameras needs the rights of a node;
+    /// double: a stranger can fill that much more of the tree.
+    pub announcements: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { publisher_uni: 256, bi: 288 }
+        Self { publisher_uni: 256, bi: 288, announcements: 1_000 }
     }
 }
 
@@ -121,11 +127,14 @@ impl Violation {
 
 /// Starts serving a peer whose handshake is over.
 pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Session, Driver) {
-    let Peer { dialect, setup, stream } = peer;
+    let Peer { dialect, setup, price, stream } = peer;
+    // Who is not told where a broadcast has been would take it in a circle.
+    let view = if view.is_node() && !dialect.hops.names_nodes() { view.only_local() } else { view };
     let shared = Arc::new(Shared {
         conn,
         dialect,
         peer: setup,
+        price,
         view,
         limits,
         stamp: HopId::from_random(rand::random()),
@@ -137,7 +146,8 @@ pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Sessi
         leave: Notify::new(),
         leaving: AtomicBool::new(false),
         peer_leaving: AtomicBool::new(false),
-        peer_left: Notify::new(),
+        moved: watch::Sender::new(None),
+        peer_hop: Mutex::default(),
     });
     (Session { shared: shared.clone() }, Driver { shared, stream })
 }
@@ -161,6 +171,25 @@ impl Session {
             self.shared.leave.notify_one();
         }
     }
+
+    /// Waits until the peer asks to move, and tells where to: an empty URI is the same place again.
+    pub async fn sent_away(&self) -> String {
+        let mut moved = self.shared.moved.subscribe();
+        let uri = moved.wait_for(Option::is_some).await.ok().and_then(|uri| uri.clone());
+        // The sender is held by this very session.
+        uri.unwrap_or_default()
+    }
+
+    /// Who the peer says it is.
+    pub fn hop(&self) -> HopId {
+        let told = *self.shared.peer_hop.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none() { self.shared.peer.hop } else { told }
+    }
+
+    /// What is spoken.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.shared.dialect
+    }
 }
 
 /// What the tasks of one session share.
@@ -170,6 +199,8 @@ struct Shared {
     dialect: &'static Dialect,
     /// What the peer said of itself; empty where the dialect has no SETUP.
     peer: Setup,
+    /// What this side takes for the link.
+    price: Option<u64>,
     view: View,
     limits: Limits,
     /// Stands for a publisher that has no identity, so that its reconnect is a new publisher.
@@ -189,8 +220,10 @@ struct Shared {
     leaving: AtomicBool,
     /// The peer is about to leave: nothing new is asked of it.
     peer_leaving: AtomicBool,
-    /// Tells the driver that it is.
-    peer_left: Notify,
+    /// Where the peer has asked to move to.
+    moved: watch::Sender<Option<String>>,
+    /// Who the peer is, as its announcements say.
+    peer_hop: Mutex<HopId>,
 }
 
 impl Shared {
@@ -246,6 +279,7 @@ impl Driver {
         // can take over.
         let mut tasks = JoinSet::<Outcome>::new();
         let publisher = lite::announce::follow_all(&shared, &mut tasks);
+        let mut moved = shared.moved.subscribe();
         let mut demand = publisher.as_ref().and_then(|publisher| publisher.demand());
         loop {
             tokio::select! {
@@ -262,7 +296,7 @@ impl Driver {
                     shared.conn.close(close::NONE, "");
                     break;
                 }
-                () = shared.peer_left.notified() => {
+                Ok(()) = moved.changed() => {
                     if let Some(publisher) = &publisher {
                         publisher.leave();
                     }

@@ -5,12 +5,14 @@
 //! without [`SendStream::finish`] is reset, so an interruption never looks like an end.
 
 pub mod config;
+pub mod dialer;
 pub mod incoming;
 pub mod listener;
 pub mod memory;
 pub mod quic;
 pub mod socket;
 pub mod stream;
+pub mod target;
 pub mod tls;
 pub mod websocket;
 
@@ -24,8 +26,10 @@ use std::{
 use bytes::Bytes;
 
 pub use config::Config;
+pub use dialer::{Dialed, Dialer};
 pub use incoming::{Greeting, Incoming};
 pub use listener::Listener;
+pub use target::Target;
 
 /// An established connection, ready for streams. Cheap to clone; it lives until [`Connection::close`] or the peer ends.
 #[derive(Clone, Debug)]

@@ -155,13 +155,13 @@ const OLD: &str = "[listen]\nbind = '127.0.0.1:1'\ntls.cert = 'cert.pem'\ntls.ke
 fn check_prints_what_a_relay_would_go_by_and_binds_nothing() {
     let world = world(OLD);
     // A port that nobody may bind but root, at an address that nobody has.
-    let output = check(world.path(), &["relay.toml", "--listen", "192.0.2.1:1", "--cluster-root", "a"]);
+    let output = check(world.path(), &["relay.toml", "--listen", "192.0.2.1:1", "--stats-prefix", "a"]);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stdout.contains("listen = [\"192.0.2.1:1\"]  # --listen\n"), "{stdout}");
     assert!(stdout.contains("tls.cert = \"cert.pem\"  # relay.toml:3 (listen.tls.cert)\n"), "{stdout}");
     assert!(stderr.contains("relay.toml:3: listen.tls.cert is now called server.tls.cert\n"), "{stderr}");
-    assert!(stderr.contains("cluster.root is set, but this build does not use it yet\n"), "{stderr}");
+    assert!(stderr.contains("stats.prefix is set, but this build does not use it yet\n"), "{stderr}");
     assert_eq!(fs::read_to_string(world.path().join("relay.toml")).unwrap(), OLD);
 }
 
@@ -197,8 +197,8 @@ fn a_relay_warns_of_what_it_does_not_use_and_refuses_what_cannot_be() {
         let args = ["relay.toml", "--listen", "192.0.2.1:1", flag];
         text(&Command::new(program).current_dir(world.path()).env_clear().args(args).output().unwrap().stderr)
     };
-    let log = start("--cluster-root=a");
-    assert!(log.contains("WARN") && log.contains("cluster.root is set, but this build does not use it yet"), "{log}");
+    let log = start("--stats-prefix=a");
+    assert!(log.contains("WARN") && log.contains("stats.prefix is set, but this build does not use it yet"), "{log}");
     assert!(
         start("--iroh-enabled").starts_with("error: --iroh-enabled: iroh.enabled = \"true\": this relay has no iroh")
     );

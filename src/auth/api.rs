@@ -19,13 +19,15 @@ use tokio::{
 use super::{
     claims::Rules,
     grant::{Grant, Reason, Recheck, Refusal},
-    http::Client,
     jwk::{Jwk, without_values},
     request::Request,
     token::Unverified,
     verifier::Verifier,
 };
-use crate::types::{Path, Scope};
+use crate::{
+    http::Client,
+    types::{Path, Scope},
+};
 
 /// The most answers remembered. Half: a service with more paths is asked more often; double: so much more to hold.
 const MAX_ANSWERS: usize = 1024;

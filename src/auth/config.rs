@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::anonymous::{self, PublicError};
 pub use super::keys::Source;
-use super::{
-    anonymous::{self, PublicError},
+use crate::{
     http::Trust,
+    types::{Path, Scope},
 };
-use crate::types::{Path, Scope};
 
 /// Who may do what. Everything that is set counts side by side.
 #[derive(Clone, PartialEq, Eq, Debug)]

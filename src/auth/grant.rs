@@ -195,6 +195,9 @@ pub enum Reason {
     /// On the list of those whose rights were taken back.
     #[error("the token or its key was revoked")]
     Revoked,
+    /// It wants to be a node of the cluster, or one of this name, and has not the right.
+    #[error("only a node of the cluster may register: with the claim cluster, or under the name of its certificate")]
+    NotANode,
     /// The keys could not be had.
     #[error("the key of the token cannot be had at the moment")]
     KeysUnavailable,
@@ -208,7 +211,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NotPublic,
         Self::NoKey,
         Self::TooLong,
@@ -224,6 +227,7 @@ impl Reason {
         Self::RootMismatch,
         Self::NotAllowed,
         Self::Revoked,
+        Self::NotANode,
         Self::KeysUnavailable,
         Self::Service,
         Self::ServiceUnavailable,
@@ -247,6 +251,7 @@ impl Reason {
             Self::RootMismatch => "auth/root-mismatch",
             Self::NotAllowed => "auth/not-allowed",
             Self::Revoked => "auth/revoked",
+            Self::NotANode => "auth/not-a-node",
             Self::KeysUnavailable => "auth/keys-unavailable",
             Self::Service => "auth/service",
             Self::ServiceUnavailable => "auth/service-unavailable",

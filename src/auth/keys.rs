@@ -13,10 +13,12 @@ use self::{
 };
 use super::{
     grant::{Reason, Refusal},
-    http::Client,
     verifier::Verifier,
 };
-use crate::files::{Missing, Watched};
+use crate::{
+    files::{Missing, Watched},
+    http::Client,
+};
 
 /// Where keys are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -63,6 +63,11 @@ impl Request {
         self
     }
 
+    /// A value of the query that is not empty, percent-decoded.
+    pub fn parameter(&self, key: &str) -> Option<String> {
+        parameter(self.query.as_deref()?, key)
+    }
+
     /// The path for logs.
     pub fn shown(&self) -> String {
         shown(&self.path)

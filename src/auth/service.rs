@@ -13,11 +13,13 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     grant::{Grant, Reason, Recheck, Refusal},
-    http::{Client, Trust, Unusable},
     jwk::without_values,
     request::Request,
 };
-use crate::types::{Path, Scope};
+use crate::{
+    http::{self, Client, Trust, Unusable},
+    types::{Path, Scope},
+};
 
 /// A service and the way to it.
 pub(super) struct Service {
@@ -159,7 +161,7 @@ impl Service {
         }
     }
 
-    async fn post(&self, question: &Question<'_>) -> Result<super::http::Answer, Refusal> {
+    async fn post(&self, question: &Question<'_>) -> Result<http::Answer, Refusal> {
         let json = serde_json::to_vec(question).map_err(|error| unavailable(error.to_string()))?;
         let turn = timeout(PATIENCE, self.asking.acquire()).await;
         let _turn = turn.map_err(|_| unavailable("too many questions at a time"))?;

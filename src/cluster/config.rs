@@ -142,8 +142,7 @@ impl Default for Config {
 }
 
 impl Default for Dial {
-    /// What the last releases did. Half of each: more dials to nodes that are away; double: longer until they are
-    /// noticed to be back.
+    /// Half of each: more dials to nodes that are away; double: longer until they are noticed to be back.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
@@ -151,9 +150,9 @@ impl Default for Dial {
             resolution_delay: Duration::from_millis(50),
             once: false,
             backoff: Backoff {
-                initial: Duration::from_secs(1),
+                initial: Duration::from_millis(500),
                 multiplier: 2,
-                max: Duration::from_secs(30),
+                max: Duration::from_secs(10),
                 timeout: None,
             },
             goaway: GoAway { redirect: Redirect::SameHost, handover: Duration::from_secs(10) },

@@ -48,6 +48,8 @@ pub struct Origin {
     hop: HopId,
     started: Instant,
     cache: Arc<Cache>,
+    /// Only nodes announce and see anything at or below these.
+    reserved: Vec<Path>,
     tree: Mutex<Node>,
     ids: AtomicU64,
 }
@@ -55,7 +57,17 @@ pub struct Origin {
 impl Origin {
     /// Nothing announced yet. `hop` is this node's identity.
     pub fn new(hop: HopId, cache: Arc<Cache>) -> Arc<Self> {
-        Arc::new(Self { hop, started: Instant::now(), cache, tree: Mutex::default(), ids: AtomicU64::new(1) })
+        Self::with_reserved(hop, cache, Vec::new())
+    }
+
+    /// The same, with prefixes that are for nodes alone.
+    pub fn with_reserved(hop: HopId, cache: Arc<Cache>, reserved: Vec<Path>) -> Arc<Self> {
+        let (tree, ids) = (Mutex::default(), AtomicU64::new(1));
+        Arc::new(Self { hop, started: Instant::now(), cache, reserved, tree, ids })
+    }
+
+    fn is_reserved(&self, path: &Path) -> bool {
+        self.reserved.iter().any(|prefix| path.has_prefix(prefix))
     }
 
     /// This node's identity in hop lists.
@@ -104,6 +116,9 @@ pub struct View {
     publish: Scope,
     subscribe: Scope,
     learned: bool,
+    only_local: bool,
+    /// It may announce and see what is for nodes alone.
+    privileged: bool,
 }
 
 /// Why there is no track.
@@ -137,7 +152,31 @@ impl View {
         subscribe: Scope,
         learned: bool,
     ) -> Self {
-        Self { origin, session, root, publish, subscribe, learned }
+        Self { origin, session, root, publish, subscribe, learned, only_local: false, privileged: learned }
+    }
+
+    /// The same for a node that is told only what is published on this one.
+    pub fn only_local(self) -> Self {
+        Self { only_local: true, ..self }
+    }
+
+    /// The same for this node itself, which may announce and see what is for nodes alone.
+    pub fn privileged(self) -> Self {
+        Self { privileged: true, ..self }
+    }
+
+    /// Whether a path is for everybody, or the session a node.
+    fn may_use(&self, path: &Path) -> bool {
+        self.privileged || !self.origin.is_reserved(path)
+    }
+
+    /// Whether the session is another node of the cluster.
+    pub const fn is_node(&self) -> bool {
+        self.learned
+    }
+
+    const fn asker(&self, hop: HopId) -> Asker {
+        Asker { session: self.session, hop, only_local: self.only_local }
     }
 
     /// The session's number.
@@ -173,6 +212,7 @@ impl View {
             demand: Watch::new(Demand::default()),
             share: self.origin.cache.publisher(),
             paths: HashSet::new(),
+            most: usize::MAX,
             leaving: false,
         }
     }
@@ -182,20 +222,20 @@ impl View {
     pub fn watch(&self, prefix: &Path, hop: HopId, hidden: ShowsHidden) -> Option<Watcher> {
         let prefix = self.root.join(prefix).ok()?;
         let nodes = self.subscribe.intersect(&prefix);
-        let asker = Asker { session: self.session, hop };
+        let asker = self.asker(hop);
         let hidden = ShowsHidden(hidden.0 || self.learned);
-        Some(Watcher::new(self.origin.clone(), prefix, nodes, asker, hidden))
+        Some(Watcher::new(self.origin.clone(), prefix, nodes, asker, hidden, self.privileged))
     }
 
     /// A track, asked of the best route when nobody has yet.
     pub fn track(&self, broadcast: &Path, name: &str, hop: HopId) -> Result<Interest, NoTrack> {
         let path = self.root.join(broadcast).map_err(|_| NoTrack::NotFound)?;
-        if !self.subscribe.allows(&path) {
+        if !self.subscribe.allows(&path) || !self.may_use(&path) {
             return Err(NoTrack::NotFound);
         }
         let mut tree = self.origin.tree();
         let (at, found) = tree.nearest(&path).ok_or(NoTrack::NotFound)?;
-        let asker = Asker { session: self.session, hop };
+        let asker = self.asker(hop);
         let everybody = best(&found.routes, &at, None).ok_or(NoTrack::NotFound)?;
         let (route, asker) = if everybody.leads_back_to(asker) {
             (best(&found.routes, &at, Some(asker)).ok_or(NoTrack::Unroutable)?.clone(), Some(asker))
@@ -267,6 +307,8 @@ pub struct Publisher {
     share: Arc<Share>,
     /// Absolute.
     paths: HashSet<Path>,
+    /// The most of them.
+    most: usize,
     /// Its routes are the last choice.
     leaving: bool,
 }
@@ -283,17 +325,28 @@ pub enum NotAnnounced {
     /// The path is too deep, too long or a pattern.
     #[error("not a name")]
     BadPath,
+    /// The session has announced as many as it may.
+    #[error("too many announcements")]
+    TooMany,
 }
 
 impl Publisher {
+    /// The same, with a limit on how many paths are announced at a time.
+    pub fn limited(mut self, most: usize) -> Self {
+        self.most = most;
+        self
+    }
+
     /// Announces a path, or changes its route. `hops` ends with the peer itself.
     pub fn announce(&mut self, path: &Path, hops: Hops, cost: Cost) -> Result<(), NotAnnounced> {
         let path = self.view.root.join(path).map_err(|_| NotAnnounced::BadPath)?;
         let cost = if self.leaving { Cost::LAST_RESORT } else { cost };
         let refusal = if path.is_pattern() {
             Some(NotAnnounced::BadPath)
-        } else if !self.view.publish.allows(&path) {
+        } else if !self.view.publish.allows(&path) || !self.view.may_use(&path) {
             Some(NotAnnounced::NotAllowed)
+        } else if self.paths.len() >= self.most && !self.paths.contains(&path) {
+            Some(NotAnnounced::TooMany)
         } else if hops.contains(self.view.origin.hop) {
             Some(NotAnnounced::Loop)
         } else {

@@ -22,6 +22,7 @@ use crate::{
 pub(super) async fn spawn_worker(
     shared: Arc<Shared>,
     sockets: Vec<UdpSocket>,
+    linking: impl Future<Output = io::Result<()>> + Send + 'static,
     shutdown: watch::Receiver<bool>,
 ) -> Result<oneshot::Receiver<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -32,7 +33,12 @@ pub(super) async fn spawn_worker(
             let listeners = listeners(&shared, sockets);
             let serving = listeners.as_ref().ok().cloned();
             let _ = started.send(listeners.map(drop));
-            work(shared, serving.unwrap_or_default(), shutdown).await;
+            let links = async {
+                if let Err(error) = linking.await {
+                    warn!(%error, "other nodes cannot be dialed");
+                }
+            };
+            tokio::join!(work(shared, serving.unwrap_or_default(), shutdown), links);
         });
         drop::<oneshot::Sender<()>>(done);
     })?;

@@ -8,9 +8,10 @@ use tokio::{
 };
 use tracing::{Instrument, debug, info, info_span};
 
-use super::{Shared, stopped};
+use super::{Shared, membership, stopped};
 use crate::{
     auth::{self, Farewell, Grant},
+    cluster::{self, Guest},
     model::origin::{SessionId, View},
     session::{self, Peer, handshake},
     transport::{Connection, Greeting, Incoming, Traffic},
@@ -72,11 +73,13 @@ struct Greeted {
     target: String,
     host: Option<String>,
     certificate: Option<Certificate>,
+    remote: Option<SocketAddr>,
 }
 
 /// The transport's handshake, then SETUP where the dialect has it.
 async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     let (offer, deadline) = (&shared.offer, Instant::now() + handshake::DEADLINE);
+    let remote = incoming.remote_address();
     let greeting = timeout_at(deadline, incoming.greet(&offer.alpns())).await.map_err(|_| "too slow to connect")?;
     let Greeting { conn, protocol, url, host, certificate } = greeting.map_err(|error| error.to_string())?;
     let Some(choice) = offer.select(protocol.as_deref()) else {
@@ -94,7 +97,7 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
     };
     // moq-lite "Setup stream": the path of SETUP counts where there is no URL.
     let target = url.unwrap_or_else(|| peer.setup.path.clone().unwrap_or_default());
-    Ok(Greeted { conn, peer, target, host, certificate })
+    Ok(Greeted { conn, peer, target, host, certificate, remote })
 }
 
 /// What the peer asks for and has brought along.
@@ -149,15 +152,35 @@ async fn run(
     grant: Grant,
     shutdown: watch::Receiver<bool>,
 ) {
-    let Greeted { conn, peer, .. } = greeted;
+    let Greeted { conn, peer, remote, .. } = greeted;
     let (dialect, since) = (peer.dialect.name, Instant::now());
-    info!(dialect, path = ?request.shown(), who = grant.label, "connected");
+    let node = match membership::node(&shared.cluster, request, &grant) {
+        Ok(node) => node,
+        Err(refusal) => {
+            let (reason, story) = (refusal.reason.name(), refusal.story());
+            info!(reason, story, dialect, path = ?request.shown(), "refused");
+            refuse(&conn, close::UNAUTHORIZED, &refusal.to_string()).await;
+            let how = Farewell { reason, duration: Duration::ZERO, sent: 0, received: 0 };
+            return shared.auth.farewell(request, &grant, how).await;
+        }
+    };
+    let called = node.as_ref().and_then(|node| node.name.as_deref());
+    info!(dialect, path = ?request.shown(), who = grant.label, node = called, "connected");
     let quic = &shared.transport.quic;
-    conn.set_windows(u32::try_from(quic.receive_window).unwrap_or(u32::MAX), quic.send_window);
+    let (limits, (receive, send)) = match &node {
+        Some(_) => (cluster::LIMITS, cluster::WINDOWS),
+        None => (shared.limits, (u32::try_from(quic.receive_window).unwrap_or(u32::MAX), quic.send_window)),
+    };
+    conn.set_windows(receive, send);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
-    let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, grant.cluster);
+    let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, node.is_some());
+    let _member = node.as_ref().map(|node| {
+        let (name, register) = (node.name.as_deref(), node.register.as_deref());
+        let (hop, price, is_full) = (peer.setup.hop, peer.setup.cost, node.is_full);
+        shared.cluster.join(id, Guest { hop, dialect, remote, name, register, price, is_full })
+    });
     let traffic = conn.clone();
-    let (session, driver) = session::start(conn, peer, view, shared.limits);
+    let (session, driver) = session::start(conn, peer, view, limits);
     let running = driver.run();
     tokio::pin!(running);
     let (how, closed) = tokio::select! {

@@ -95,7 +95,7 @@ impl Incoming {
 }
 
 /// The framing of sockets, where nothing is negotiated before it.
-const FRAMING: Version = Version::QMux01;
+pub(super) const FRAMING: Version = Version::QMux01;
 
 /// QUIC, then HTTP/3 where the client speaks it.
 async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting, NoConnection> {

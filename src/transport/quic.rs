@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use quinn::VarInt;
+use quinn::{VarInt, crypto::rustls::HandshakeData};
 use web_transport_quinn::{self as web, Session, proto};
 
 use super::{Closed, Link, Opening, ReadError, Traffic, WriteError};
@@ -37,6 +37,12 @@ impl Connection {
     /// A WebTransport session that has been accepted.
     pub fn web(session: Session) -> Self {
         Self { session: Arc::new(session), web: true }
+    }
+
+    /// What raw QUIC has agreed on.
+    pub(super) fn protocol(&self) -> Option<String> {
+        let data = self.quic().handshake_data()?.downcast::<HandshakeData>().ok()?;
+        String::from_utf8(data.protocol?).ok()
     }
 
     fn quic(&self) -> &quinn::Connection {

@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod generate;
 mod pem;
+mod trust;
 mod upkeep;
 
 use std::{
@@ -30,6 +31,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(super) use client::certificate;
 pub use error::Error;
+pub(super) use trust::{Over, client_config};
 
 use self::{generate::Generated, pem::Pair, upkeep::Upkeep};
 use super::config::Tls;

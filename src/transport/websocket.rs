@@ -14,8 +14,9 @@ use qmux::{
     Session, Version,
     ws::{
         KeepAlive, Upgraded,
-        tokio_tungstenite::WebSocketStream,
+        tokio_tungstenite::{WebSocketStream, client_async_with_config},
         tungstenite::{
+            client::IntoClientRequest,
             handshake::derive_accept_key,
             protocol::{Role, WebSocketConfig},
         },
@@ -113,20 +114,49 @@ pub(super) async fn accept(
 ) -> io::Result<(stream::Connection, Option<String>)> {
     let io = upgrading.await?;
     let Subprotocol { version, protocol, .. } = subprotocol;
-    let most = if version == Version::WebTransport { MAX_LEGACY_MESSAGE } else { MAX_MESSAGE };
-    let limits = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most));
     let trust = Arc::<AtomicBool>::default();
     let io = Stranger::new(io, trust.clone());
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(version))).await;
     let session: Session = Upgraded::new(Alive::new(socket))
         .with_alpn(version.alpn())
         .with_session_config(stream::config())
         .with_keep_alive(KeepAlive::new(PING, DEAD))
         .accept();
     Ok((stream::Connection::with_trust(session, trust), protocol))
+}
+
+/// The client's side of the upgrade, with these protocols on offer in every framing, and the session on it.
+pub(super) async fn connect<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    url: &str,
+    io: S,
+    protocols: &[&str],
+) -> io::Result<(stream::Connection, Option<String>)> {
+    let names = |protocol: &str| Version::ALL.iter().map(|version| format!("{}{protocol}", version.prefix())).collect();
+    let offered: Vec<String> = protocols.iter().flat_map(|protocol| -> Vec<_> { names(protocol) }).collect();
+    let mut request = url.into_client_request().map_err(io::Error::other)?;
+    let list = offered.join(", ").try_into().map_err(io::Error::other)?;
+    request.headers_mut().insert(SUBPROTOCOLS, list);
+    let (socket, response) =
+        client_async_with_config(request, io, Some(limits(Version::WebTransport))).await.map_err(io::Error::other)?;
+    let chosen = response.headers().get(SUBPROTOCOLS).and_then(|name| name.to_str().ok());
+    let choice = Subprotocol::choose(chosen.as_slice(), protocols, true);
+    let Some(Subprotocol { version, protocol, .. }) = choice else {
+        return Err(io::Error::other("no subprotocol in common"));
+    };
+    let session: Session = Upgraded::new(Alive::new(socket))
+        .with_alpn(version.alpn())
+        .with_session_config(stream::config())
+        .with_keep_alive(KeepAlive::new(PING, DEAD))
+        .connect();
+    Ok((stream::Connection::new(session), protocol))
+}
+
+const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+
+/// What is held of what comes in.
+fn limits(version: Version) -> WebSocketConfig {
+    let most = if version == Version::WebTransport { MAX_LEGACY_MESSAGE } else { MAX_MESSAGE };
+    WebSocketConfig::default().read_buffer_size(READ_BUFFER).max_message_size(Some(most)).max_frame_size(Some(most))
 }
 
 #[cfg(test)]

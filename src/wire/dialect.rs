@@ -76,6 +76,13 @@ pub enum HopForm {
     ReceiverAppends,
 }
 
+impl HopForm {
+    /// Whether a node that a broadcast has passed can be told from others.
+    pub const fn names_nodes(self) -> bool {
+        matches!(self, Self::SenderAppends | Self::ReceiverAppends)
+    }
+}
+
 /// How a live path's route or content changes on the announce stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replace {

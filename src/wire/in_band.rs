@@ -14,6 +14,9 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// The most versions a client may list; JavaScript takes as many.
 pub const MAX_VERSIONS: u64 = 128;
 
+/// The type of a server's answer in the framing that clients of today use.
+pub const SERVER_SETUP: u64 = 0x21;
+
 /// How the messages are framed. The stream type tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
@@ -80,7 +83,7 @@ impl Framing {
         body.bytes(&setup.parameters);
         let message_type = match self {
             Self::Session => None,
-            Self::Setup => Some(0x21),
+            Self::Setup => Some(SERVER_SETUP),
             Self::Draft => Some(0x41),
         };
         self.message(message_type, body)

@@ -27,7 +27,7 @@ use moq_relay::{
 
 pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
-pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, upgrade};
+pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, credulous, upgrade};
 pub use stream::{End, Reader};
 pub use token::{Key, assemble, from_now};
 pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Probed, Subscription, TrackAnswer};

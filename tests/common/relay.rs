@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use moq_relay::{
     auth,
+    cluster::Cluster,
     config::Config,
     model::origin::Origin,
     relay::{OtherAddresses, Relay},
@@ -49,6 +50,7 @@ pub struct TestRelay {
     pub other: OtherAddresses,
     pub unix: PathBuf,
     pub origin: Arc<Origin>,
+    pub cluster: Arc<Cluster>,
     pub certificate: CertificateDer<'static>,
     endpoint: Endpoint,
     pub stop: watch::Sender<bool>,
@@ -125,11 +127,12 @@ impl TestRelay {
 
         let relay = Relay::bind(&config, false).unwrap();
         let (stop, stopped) = watch::channel(false);
-        let (address, other, origin) = (relay.address(), relay.other_addresses(), relay.origin());
+        let (address, other) = (relay.address(), relay.other_addresses());
+        let (origin, cluster) = (relay.origin(), relay.cluster());
         tokio::spawn(async move { relay.run(stopped).await.unwrap() });
         let endpoint = Endpoint::client(ANYWHERE).unwrap();
         let certificate = generated.cert.der().clone();
-        Self { address, other, unix, origin, certificate, endpoint, stop, files }
+        Self { address, other, unix, origin, cluster, certificate, endpoint, stop, files }
     }
 
     /// A client on raw QUIC or WebTransport, at the root.
@@ -311,4 +314,10 @@ impl Peer {
 /// Nobody needs a token.
 fn everything_public() -> auth::Public {
     auth::Public { both: Scope::everything(), ..auth::Public::default() }
+}
+
+/// A configuration of a node that believes any certificate of others.
+pub fn credulous(config: &mut Config) {
+    config.transport.client.tls.disable_verify = true;
+    config.cluster.dial.websocket.enabled = false;
 }

@@ -12,11 +12,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{
-    super::{http::Client, jwk::Jwk},
-    Refusal, Verifier, unavailable, unknown,
+use super::{super::jwk::Jwk, Refusal, Verifier, unavailable, unknown};
+use crate::{
+    files::{Missing, Watched},
+    http::Client,
 };
-use crate::files::{Missing, Watched};
 
 /// The most keys remembered at a time, known or not. Half: a service with more customers asks its disk or key server
 /// more often; double: so much more that names made up by strangers can fill.

@@ -8,7 +8,8 @@ use std::{
 use tokio::{sync::Mutex, time::Instant};
 use tracing::{debug, warn};
 
-use super::{super::http::Client, Refusal, Set, Verifier, unavailable};
+use super::{Refusal, Set, Verifier, unavailable};
+use crate::http::{Answer, Client};
 
 /// How soon a name that nobody knows may cause another fetch. Half: whoever makes up names has our key server asked
 /// twice as often; double: a new key is of no use for that long.
@@ -87,7 +88,7 @@ impl RemoteSet {
     }
 
     async fn fetch_now(&self) -> Result<(), String> {
-        let answer = self.client.get(&self.url).await.and_then(super::super::http::Answer::success);
+        let answer = self.client.get(&self.url).await.and_then(Answer::success);
         let answer = answer.map_err(|error| error.to_string())?;
         let text = String::from_utf8(answer.body).map_err(|_| "the answer is not text")?;
         let current = Current { set: Arc::new(Set::parse(&text)?), since: Instant::now() };

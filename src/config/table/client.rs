@@ -47,7 +47,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "Believe other nodes by the root certificates of the system too",
         default: "only without client.tls.root",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.tls.system_roots = Some(value.switch()?);
             Ok(())
@@ -62,7 +61,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "HEX",
         help: "SHA-256 of a certificate to believe whoever signed it, in hex",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.tls.fingerprint =
                 value.texts()?.into_iter().map(fingerprint).collect::<Result<_, _>>()?;
@@ -76,7 +74,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "FILE",
         help: "Certificate and key to show other nodes, PEM files",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.tls.identity = value.paths()?;
             Ok(())
@@ -89,7 +86,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "HOST",
         help: "Name to expect of other nodes, in place of the host that is dialed",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.tls.host_name = value.optional()?.map(str::to_owned);
             Ok(())
@@ -115,7 +111,7 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::List,
         aliases: &["connect.version"],
         placeholder: "DIALECT",
-        help: "Dialect to speak with other nodes, once there are clusters, in place of all finished ones",
+        help: "Dialect to speak with other nodes, in place of all finished ones",
         default: "moq-lite-01 to 06",
         set: |config, value| {
             config.session.client = session::Config::offer(value.texts()?)?;
@@ -131,7 +127,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "Longest time until a session with another node stands; 0s is forever",
         default: "30s",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.timeout = value.duration()?;
             Ok(())
@@ -144,7 +139,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "Time between the addresses of a host, when it has several",
         default: "250ms",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.race = value.duration()?;
             Ok(())
@@ -171,7 +165,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "Do not dial a node again once its session has ended",
         default: "false",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.once = value.switch()?;
             Ok(())
@@ -185,8 +178,7 @@ pub(super) const KEYS: &[Key] = &[
         variables: &["MOQ_BACKOFF_INITIAL"],
         placeholder: "TIME",
         help: "Time until a node is dialed again",
-        default: "1s",
-        status: Status::Pending,
+        default: "500ms",
         set: |config, value| {
             config.cluster.dial.backoff.initial = value.duration()?;
             Ok(())
@@ -202,7 +194,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "COUNT",
         help: "How much longer each next time is",
         default: "2",
-        status: Status::Pending,
         set: |config, value| {
             let multiplier = u32::try_from(value.number()?).ok().filter(|times| *times > 0);
             config.cluster.dial.backoff.multiplier = multiplier.ok_or("expected 1 or more")?;
@@ -217,8 +208,7 @@ pub(super) const KEYS: &[Key] = &[
         variables: &["MOQ_BACKOFF_MAX"],
         placeholder: "TIME",
         help: "Longest such time",
-        default: "30s",
-        status: Status::Pending,
+        default: "10s",
         set: |config, value| {
             config.cluster.dial.backoff.max = value.duration()?;
             Ok(())
@@ -233,7 +223,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "Time after which a node is given up",
         default: "never",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.backoff.timeout = Some(value.duration()?);
             Ok(())
@@ -248,7 +237,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "WHERE",
         help: "Where another node may send this one: follow, same-host or ignore",
         default: "same-host",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.goaway.redirect = redirect(value)?;
             Ok(())
@@ -263,7 +251,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "How long the old session then stays beside the new one",
         default: "10s",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.goaway.handover = value.duration()?;
             Ok(())
@@ -278,7 +265,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "Dial other nodes by WebSocket too, where UDP does not get through",
         default: "true",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.websocket.enabled = value.switch()?;
             Ok(())
@@ -292,7 +278,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "How much later than by QUIC",
         default: "200ms",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.dial.websocket.delay = value.duration()?;
             Ok(())
@@ -304,7 +289,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "What holds in place of quic.idle_timeout where this node dials",
         default: "as quic.idle_timeout",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.idle_timeout = Some(value.duration()?);
             Ok(())
@@ -316,7 +300,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "What holds in place of quic.keep_alive where this node dials",
         default: "as quic.keep_alive",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.keep_alive = Some(value.duration()?);
             Ok(())
@@ -343,7 +326,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "What holds in place of quic.mtu_discovery where this node dials",
         default: "as quic.mtu_discovery",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.mtu_discovery = Some(value.switch()?);
             Ok(())
@@ -356,7 +338,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "What holds in place of quic.gso where this node dials",
         default: "as quic.gso",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.gso = Some(value.switch()?);
             Ok(())
@@ -368,7 +349,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "SIGN",
         help: "What holds in place of quic.congestion_control where this node dials",
         default: "as quic.congestion_control",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.congestion_control = Some(congestion(value)?);
             Ok(())

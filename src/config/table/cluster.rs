@@ -17,7 +17,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "NODE",
         help: "Node to stay connected with: a host, or a URL that may hold cost=N and jwt=TOKEN",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.connect = peers(value)?;
             Ok(())
@@ -29,7 +28,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "FILE or URL",
         help: "File or URL with a JSON list of more such nodes",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.connect_api = value.optional()?.map(str::to_owned);
             Ok(())
@@ -41,7 +39,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "NODE",
         help: "Node that tells of all others",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.root = value.optional()?.map(name).transpose()?;
             Ok(())
@@ -54,7 +51,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "NODE",
         help: "How others reach this node: a host or a URL",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.node = value.optional()?.map(name).transpose()?;
             Ok(())
@@ -66,7 +62,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "FILE",
         help: "Token to show to other nodes, a file",
         default: "none",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.token = value.optional()?.map(Into::into);
             Ok(())
@@ -78,7 +73,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "PREFIX",
         help: "Where nodes announce themselves",
         default: "internal/origins",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.prefix = Path::parse(value.text()?)?;
             Ok(())
@@ -91,7 +85,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "BOOL",
         help: "Connect with every node that is announced",
         default: "false",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.mesh = value.switch()?;
             Ok(())
@@ -104,7 +97,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "ID",
         help: "Number of this node in lists of hops",
         default: "made up at start",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.id = match value.number()? {
                 id @ 1..=Config::MAX_ID => Some(id),

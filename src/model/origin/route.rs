@@ -34,12 +34,14 @@ pub struct Asker {
     pub session: SessionId,
     /// Its identity, if it told one.
     pub hop: HopId,
+    /// It gets only what is published on this node: other nodes tell it theirs.
+    pub only_local: bool,
 }
 
 impl Route {
-    /// Whether the route leads back to the asker.
+    /// Whether the asker must go another way: this one leads back to it, or may.
     pub fn leads_back_to(&self, asker: Asker) -> bool {
-        self.session == asker.session || self.hops.contains(asker.hop)
+        self.session == asker.session || self.hops.contains(asker.hop) || (asker.only_local && self.learned)
     }
 
     /// Orders two routes to `path`; the lesser is better.
@@ -117,9 +119,12 @@ mod tests {
     #[test]
     fn nothing_leads_back() {
         let routes = [route(1, &[7, 3], 0, true), route(2, &[7, 4], 1, true)];
-        let asker = |session, hop| Some(Asker { session: SessionId(session), hop: HopId(hop) });
+        let asker = |session, hop| Some(Asker { session: SessionId(session), hop: HopId(hop), only_local: false });
         assert_eq!(winner(&routes, asker(9, 3)), Some(2));
         assert_eq!(winner(&routes, asker(1, 0)), Some(2));
         assert_eq!(winner(&routes, asker(9, 7)), None);
+        let asker = Asker { session: SessionId(9), hop: HopId(0), only_local: true };
+        assert_eq!(winner(&routes, Some(asker)), None, "what others have told is theirs to tell");
+        assert_eq!(winner(&[route(3, &[7], 0, false)], Some(asker)), Some(3));
     }
 }

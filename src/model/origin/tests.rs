@@ -756,7 +756,7 @@ proptest! {
                 }
                 Op::Watch { session, path: at, hop } => {
                     let (view, prefix, hop) = (&peers[session].view, path(PATHS[at]), HopId(hop));
-                    let asker = Asker { session: view.session(), hop };
+                    let asker = Asker { session: view.session(), hop, only_local: false };
                     watchers.push(Seen { watcher: view.watch(&prefix, hop, ShowsHidden(false)).unwrap(), prefix, asker, told: BTreeMap::new() });
                 }
                 Op::Look { watcher } if !watchers.is_empty() => {
@@ -767,7 +767,7 @@ proptest! {
                 Op::Leave { watcher } if !watchers.is_empty() => drop(watchers.swap_remove(watcher % watchers.len())),
                 Op::Track { session, path: at } => {
                     let (view, at) = (&peers[session].view, path(PATHS[at]));
-                    let asker = Asker { session: view.session(), hop: HopId::NONE };
+                    let asker = Asker { session: view.session(), hop: HopId::NONE, only_local: false };
                     match view.track(&at, "t", HopId::NONE) {
                         Ok(interest) => {
                             prop_assert_eq!(naive.track(&at, asker), None);

@@ -61,6 +61,8 @@ pub struct Watcher {
     nodes: Vec<Path>,
     asker: Asker,
     hidden: ShowsHidden,
+    /// It sees what is for nodes alone.
+    privileged: bool,
     reader: Reader<Changes>,
 }
 
@@ -70,7 +72,14 @@ pub struct ShowsHidden(pub bool);
 
 impl Watcher {
     /// Registers and marks everything that is there now, so that the first look is the complete set.
-    pub(super) fn new(origin: Arc<Origin>, prefix: Path, nodes: Vec<Path>, asker: Asker, hidden: ShowsHidden) -> Self {
+    pub(super) fn new(
+        origin: Arc<Origin>,
+        prefix: Path,
+        nodes: Vec<Path>,
+        asker: Asker,
+        hidden: ShowsHidden,
+        privileged: bool,
+    ) -> Self {
         let changes = Watch::new(Changes::default());
         let mut tree = origin.tree();
         for path in &nodes {
@@ -83,7 +92,7 @@ impl Watcher {
             });
         }
         drop(tree);
-        Self { origin, prefix, nodes, asker, hidden, reader: Reader::new(changes) }
+        Self { origin, prefix, nodes, asker, hidden, privileged, reader: Reader::new(changes) }
     }
 
     /// Everything that changed since the last call; at first everything there is, even if that is nothing.
@@ -109,7 +118,8 @@ impl Watcher {
             let suffix = path.strip_prefix(&self.prefix)?;
             let route = tree.get(&path).and_then(|node| super::best(&node.broadcast.routes, &path, Some(self.asker)));
             let advert = route.map(|route| Advert { hops: route.hops.clone(), cost: route.cost });
-            (self.hidden.0 || !suffix.is_hidden()).then_some(Change { suffix, advert, renewed })
+            let shown = (self.hidden.0 || !suffix.is_hidden()) && (self.privileged || !self.origin.is_reserved(&path));
+            shown.then_some(Change { suffix, advert, renewed })
         };
         paths.0.into_iter().filter_map(visible).collect()
     }

@@ -66,6 +66,33 @@ impl Pair {
     }
 }
 
+/// A chain and its key out of the same files, in any order.
+pub(super) fn identity(files: &[PathBuf], provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Error> {
+    let (mut chain, mut key) = (Vec::new(), None);
+    for path in files {
+        let text = open(path)?;
+        let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+        chain.extend(found.map_err(|error| broken(path, &error))?);
+        match PrivateKeyDer::from_pem_slice(&text) {
+            Ok(found) => key = key.or(Some((path, found))),
+            Err(pem::Error::NoItemsFound) => {}
+            Err(error) => return Err(broken(path, &error)),
+        }
+    }
+    let missing = files.first().cloned().unwrap_or_default();
+    if chain.is_empty() {
+        return Err(Error::NoCertificate { path: missing });
+    }
+    let Some((path, key)) = key else { return Err(Error::NoKey { path: missing }) };
+    let unusable = |error| Error::Unusable { path: path.clone(), error };
+    let key = provider.key_provider.load_private_key(key).map_err(unusable)?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
+        Err(error) => Err(unusable(error)),
+    }
+}
+
 /// The certificates of a file, at least one.
 pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let chain = CertificateDer::pem_slice_iter(&open(path)?).collect::<Result<Vec<_>, _>>();

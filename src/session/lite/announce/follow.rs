@@ -51,7 +51,7 @@ pub(in crate::session) fn follow_all(session: &Arc<Shared>, tasks: &mut JoinSet<
     if prefixes.is_empty() || session.peer.role == Role::Subscriber {
         return None;
     }
-    let publisher = session.view.publisher();
+    let publisher = session.view.publisher().limited(session.limits.announcements);
     let tracks = publisher.tracks();
     let publisher = Arc::new(Mutex::new(Some(publisher)));
     for prefix in prefixes {

@@ -51,7 +51,10 @@ impl<'a> Incoming<'a> {
         }
         if let Some(codec) = &session.dialect.announce_ok {
             match reader.message(codec, typed::MAX_MESSAGE).await {
-                Ok(ok) => self.peer = ok.hop,
+                Ok(ok) => {
+                    self.peer = ok.hop;
+                    *lock(&session.peer_hop) = ok.hop;
+                }
                 Err(error) => return malformed(error).map_or(Ok(()), Err),
             }
         }
@@ -110,7 +113,7 @@ impl<'a> Incoming<'a> {
         let Ok(path) = self.prefix.join(suffix) else { return };
         let mut guard = lock(&self.publisher);
         let Some(publisher) = guard.as_mut() else { return };
-        let link = self.session.peer.cost.unwrap_or(1);
+        let link = self.session.price.or(self.session.peer.cost).unwrap_or(1);
         let cost = if self.session.dialect.costs { cost.behind(link) } else { cost };
         let session = self.session.view.session();
         match self.chain(hops) {

@@ -1,4 +1,4 @@
-//! Asking other programs by HTTP: key servers and auth services. The only file that knows the HTTP library.
+//! Asking other programs by HTTP: key servers, auth services, lists of nodes. The only file that knows the HTTP library.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ const MAX_BODY: usize = 64 << 10;
 /// be too slow; double: people wait at the door for a service that is down.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// How to connect to key servers and auth services.
+/// How to connect to such programs.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Trust {
     /// PEM files with root certificates, in place of the system's.
@@ -23,29 +23,32 @@ pub struct Trust {
 
 /// A way to ask. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Client(reqwest::Client);
+pub struct Client(reqwest::Client);
 
 /// What somebody answered.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+#[derive(Debug)]
+pub struct Answer {
+    /// The status of HTTP.
+    pub status: u16,
+    /// At most [`MAX_BODY`] bytes.
+    pub body: Vec<u8>,
     /// How long the answer may be used again (RFC 9111 §5.2.2); `None` when it does not say.
-    pub(super) max_age: Option<Duration>,
+    pub max_age: Option<Duration>,
 }
 
 /// Why there is no answer. Names neither the query of the URL nor anything that was sent.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Failure(String);
+pub struct Failure(String);
 
 /// Why no connection can ever be made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Unusable(String);
+pub struct Unusable(String);
 
 impl Client {
     /// Reads the certificates. Blocks. With `unix`, connections go to that socket whatever the URL says.
-    pub(super) fn new(trust: &Trust, unix: Option<PathBuf>) -> Result<Self, Unusable> {
+    pub fn new(trust: &Trust, unix: Option<PathBuf>) -> Result<Self, Unusable> {
         let mut builder = reqwest::Client::builder()
             .timeout(DEADLINE)
             .redirect(reqwest::redirect::Policy::limited(3))
@@ -76,12 +79,12 @@ impl Client {
     }
 
     /// A GET.
-    pub(super) async fn get(&self, url: &str) -> Result<Answer, Failure> {
+    pub async fn get(&self, url: &str) -> Result<Answer, Failure> {
         self.ask(Method::GET, url, None).await
     }
 
     /// A POST of JSON.
-    pub(super) async fn post(&self, url: &str, json: Vec<u8>) -> Result<Answer, Failure> {
+    pub async fn post(&self, url: &str, json: Vec<u8>) -> Result<Answer, Failure> {
         self.ask(Method::POST, url, Some(json)).await
     }
 
@@ -106,7 +109,7 @@ impl Client {
 
 impl Answer {
     /// The body, of an answer that says it is fine.
-    pub(super) fn success(self) -> Result<Self, Failure> {
+    pub fn success(self) -> Result<Self, Failure> {
         match StatusCode::from_u16(self.status) {
             Ok(status) if status.is_success() => Ok(self),
             _ => Err(Failure(format!("the answer has status {}", self.status))),
