@@ -256,6 +256,21 @@ fn is_setting(word: &str) -> bool {
 }
 
 #[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        let links = page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let there =
+                if file.is_empty() { page.clone() } else { fs::read_to_string(Path::new("docs").join(file)).unwrap() };
+            let headings = there.lines().filter_map(|line| line.strip_prefix("## "));
+            let anchors: Vec<_> = headings.map(|it| it.to_lowercase().replace(' ', "-").replace('?', "")).collect();
+            assert!(anchor.is_empty() || anchors.iter().any(|known| known == anchor), "{link}");
+        }
+    }
+}
+
+#[test]
 fn every_reason_is_explained() {
     let page = page("auth.md");
     for reason in Reason::ALL {
