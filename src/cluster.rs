@@ -18,6 +18,7 @@ mod list;
 mod name;
 mod peers;
 mod resolve;
+mod status;
 mod token;
 
 use std::{
@@ -35,9 +36,11 @@ use tokio::{
 use tracing::{info, warn};
 
 pub use config::Config;
+pub use dial::OVERLAP;
 pub use links::{Attempt, Direction, Link, Links};
 pub use name::Name;
 pub use resolve::Lookup;
+pub use status::{Node, Status};
 
 use self::{
     dial::Dials,
@@ -324,9 +327,15 @@ pub struct Member {
 }
 
 impl Member {
-    /// Notes something about the link.
-    pub fn update(&self, change: impl FnOnce(&mut Link)) {
-        self.listed.update(change);
+    /// Waits until the node of this name dials anew. `true`: it was restarted, and nothing will come over this link;
+    /// otherwise the newer link is the better one.
+    pub async fn superseded(&self) -> bool {
+        self.listed.superseded().await
+    }
+
+    /// The node has asked to move.
+    pub fn leaving(&self) {
+        self.listed.update(|link| link.leaving = true);
     }
 }
 

@@ -68,6 +68,8 @@ struct Shared {
     transport: transport::Config,
     /// How long sessions may stay after they were asked to move.
     drain: Duration,
+    /// How long a link may stay after its node has asked to move.
+    handover: Duration,
 }
 
 /// How often to look for groups and broadcasts that have outlived their time.
@@ -110,6 +112,7 @@ impl Relay {
             limits: session::Limits::default(),
             transport: config.transport.clone(),
             drain: config.session.drain,
+            handover: config.cluster.dial.goaway.handover,
         };
         Ok(Self {
             address: sockets.udp.first().context("no address to serve")?.local_addr()?,
@@ -140,8 +143,8 @@ impl Relay {
     /// The first address of each kind that is not QUIC, if it is served.
     pub fn other_addresses(&self) -> OtherAddresses {
         let first = |listeners: &[TcpListener]| listeners.first().and_then(|listener| listener.local_addr().ok());
-        let Sockets { http, https, tcp, .. } = &self.sockets;
-        OtherAddresses { http: first(http), https: first(https), tcp: first(tcp) }
+        let Sockets { http, https, internal, tcp, .. } = &self.sockets;
+        OtherAddresses { http: first(http), https: first(https), tcp: first(tcp), internal: first(internal) }
     }
 
     /// What is live, to look at.
@@ -158,7 +161,7 @@ impl Relay {
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
         let Self { shared, sockets, https, ws, allow, client, nodes, .. } = self;
         log(&shared, &sockets);
-        let Sockets { udp, http, https: secure, tcp, unix } = sockets;
+        let Sockets { udp, http, https: secure, internal, tcp, unix } = sockets;
         let mut tasks = JoinSet::new();
         let means = cluster::Means {
             transport: shared.transport.clone(),
@@ -171,16 +174,23 @@ impl Relay {
         let mut worker = accept::spawn_worker(shared.clone(), udp, linking, shutdown.clone()).await?;
         let (knock, knocks) = mpsc::channel(KNOCKS);
         let doors = tokio::spawn(accept::serve(shared.clone(), Clients::Others(knocks), shutdown.clone()));
-        let router = web::router(web::State {
+        let pages = web::State {
             identity: shared.identity.clone(),
             auth: shared.auth.clone(),
             origin: shared.origin.clone(),
+            cluster: shared.cluster.clone(),
             door: ws.then(|| web::Door {
                 knock: knock.clone(),
                 protocols: shared.offer.alpns(),
                 in_band: shared.offer.select(None).is_some(),
             }),
-        });
+        };
+        let router = web::router(pages.clone());
+        for listener in internal {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let router = web::internal(pages.clone());
+            tasks.spawn(web::serve(listener, None, router, stopped(shutdown.clone())));
+        }
         let acceptor = https.acceptor(&["h2", "http/1.1"])?;
         let secured = secure.into_iter().map(|listener| (listener, Some(acceptor.clone())));
         for (listener, tls) in http.into_iter().map(|listener| (listener, None)).chain(secured) {
@@ -260,6 +270,8 @@ pub struct OtherAddresses {
     pub https: Option<SocketAddr>,
     /// QMux over TCP.
     pub tcp: Option<SocketAddr>,
+    /// HTTP for whoever runs this node.
+    pub internal: Option<SocketAddr>,
 }
 
 fn log(shared: &Shared, sockets: &Sockets) {
@@ -268,8 +280,9 @@ fn log(shared: &Shared, sockets: &Sockets) {
     };
     let quic: Vec<_> = sockets.udp.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let (http, https, tcp) = (local(&sockets.http), local(&sockets.https), local(&sockets.tcp));
+    let internal = local(&sockets.internal);
     let unix = sockets.unix.as_ref().and_then(|listener| listener.local_addr().ok());
-    info!(hop = ?shared.origin.hop(), ?quic, ?http, ?https, ?tcp, ?unix, "serving");
+    info!(hop = ?shared.origin.hop(), ?quic, ?http, ?https, ?internal, ?tcp, ?unix, "serving");
 }
 
 async fn stopped(mut shutdown: watch::Receiver<bool>) {

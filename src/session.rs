@@ -15,7 +15,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -26,7 +26,7 @@ pub use handshake::{Hello, Peer};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::{debug, warn};
 
@@ -66,6 +66,9 @@ impl Default for Limits {
         Self { publisher_uni: 256, bi: 288, announcements: 1_000 }
     }
 }
+
+/// How often to look whether a session that is to end still carries anything.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Streams of each direction that every session starts with.
 pub const IDLE_STREAMS: u32 = 16;
@@ -149,8 +152,11 @@ pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Sessi
         leaving: AtomicBool::new(false),
         peer_leaving: AtomicBool::new(false),
         closed: AtomicBool::new(false),
+        abandoned: AtomicBool::new(false),
+        last_choice: Notify::new(),
         moved: watch::Sender::new(None),
-        peer_hop: Mutex::default(),
+        peer_hop: AtomicU64::default(),
+        serving: AtomicUsize::default(),
     });
     (Session { shared: shared.clone() }, Driver { shared, stream })
 }
@@ -165,6 +171,17 @@ impl Session {
     /// Ends it with a session code.
     pub fn close(&self, code: u32, reason: &str) {
         self.shared.close(code, reason);
+    }
+
+    /// Ends it for a peer that is gone and may have come back already: what it had announced waits for it.
+    pub fn abandon(&self, reason: &str) {
+        self.shared.abandoned.store(true, Relaxed);
+        self.shared.conn.close(close::NONE, reason);
+    }
+
+    /// From now on every other route is better than those of this session.
+    pub fn demote(&self) {
+        self.shared.last_choice.notify_one();
     }
 
     /// Asks the peer to move to the same place again, where the dialect has words for it. What runs goes on; new
@@ -183,15 +200,14 @@ impl Session {
         uri.unwrap_or_default()
     }
 
-    /// Who the peer says it is.
-    pub fn hop(&self) -> HopId {
-        let told = *self.shared.peer_hop.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none() { self.shared.peer.hop } else { told }
-    }
-
-    /// What is spoken.
-    pub fn dialect(&self) -> &'static Dialect {
-        self.shared.dialect
+    /// Waits until neither side is subscribed to anything of the other.
+    pub async fn deserted(&self) {
+        loop {
+            if self.shared.serving.load(Relaxed) == 0 && self.shared.feeds().is_empty() {
+                return;
+            }
+            sleep(LOOK).await;
+        }
     }
 }
 
@@ -225,10 +241,16 @@ struct Shared {
     peer_leaving: AtomicBool,
     /// This side has ended the session.
     closed: AtomicBool,
+    /// It has, because the peer is gone.
+    abandoned: AtomicBool,
+    /// Tells the driver that the peer's routes are the last choice.
+    last_choice: Notify,
     /// Where the peer has asked to move to.
     moved: watch::Sender<Option<String>>,
-    /// Who the peer is, as its announcements say.
-    peer_hop: Mutex<HopId>,
+    /// Who the peer is, as it has said outside of SETUP; 0 until then.
+    peer_hop: AtomicU64,
+    /// Subscriptions of the peer that are being served.
+    serving: AtomicUsize,
 }
 
 impl Shared {
@@ -241,11 +263,24 @@ impl Shared {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who the peer says it is.
+    fn peer_hop(&self) -> HopId {
+        let told = HopId(self.peer_hop.load(Relaxed));
+        if told.is_none() { self.peer.hop } else { told }
+    }
+
+    /// Notes who the peer is, where SETUP has no words for it.
+    fn learn_hop(&self, hop: HopId) {
+        if !hop.is_none() {
+            self.peer_hop.store(hop.0, Relaxed);
+        }
+    }
+
     /// Whether the connection was torn away, so that the peer may come right back. A peer that says goodbye will not, unless
     /// it restarts, nor does one that was not heard of for long.
     async fn is_torn(&self) -> bool {
-        if self.closed.load(Relaxed) {
-            return false;
+        if self.abandoned.load(Relaxed) || self.closed.load(Relaxed) {
+            return self.abandoned.load(Relaxed);
         }
         match timeout(Duration::ZERO, self.conn.closed()).await {
             Ok(Closed { code: None, silent, .. }) => !silent,
@@ -303,7 +338,6 @@ impl Driver {
         // can take over.
         let mut tasks = JoinSet::<Outcome>::new();
         let publisher = lite::announce::follow_all(&shared, &mut tasks);
-        let mut moved = shared.moved.subscribe();
         let mut demand = publisher.as_ref().and_then(|publisher| publisher.demand());
         loop {
             tokio::select! {
@@ -320,7 +354,7 @@ impl Driver {
                     shared.close(close::NONE, "");
                     break;
                 }
-                Ok(()) = moved.changed() => {
+                () = shared.last_choice.notified() => {
                     if let Some(publisher) = &publisher {
                         publisher.leave();
                     }

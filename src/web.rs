@@ -9,6 +9,7 @@ mod certificate;
 pub mod config;
 mod fetch;
 mod health;
+mod nodes;
 mod problem;
 mod server;
 mod upgrade;
@@ -29,7 +30,7 @@ pub use upgrade::{Door, Knock};
 
 use problem::Problem;
 
-use crate::{auth::Auth, model::origin::Origin, transport::tls::Identity};
+use crate::{auth::Auth, cluster::Cluster, model::origin::Origin, transport::tls::Identity};
 
 /// What the pages are about. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct State {
     pub auth: Arc<Auth>,
     /// What there is to see.
     pub origin: Arc<Origin>,
+    /// The other nodes.
+    pub cluster: Arc<Cluster>,
     /// Where WebSockets go; `None` refuses them.
     pub door: Option<Door>,
 }
@@ -57,9 +60,19 @@ pub fn router(state: State) -> Router {
         .route("/fetch/", get(fetch::page))
         .route("/fetch/{*track}", get(fetch::page))
         .route("/health", get(health::page))
+        .route("/nodes", get(nodes::page))
         .fallback(async || Problem::NotFound("no such page"))
         .layer(middleware::from_fn_with_state(state.clone(), upgrade::intercept))
         .layer(cors)
+        .with_state(state)
+}
+
+/// The pages for whoever runs this node, where nobody is asked who they are.
+pub fn internal(state: State) -> Router {
+    Router::new()
+        .route("/health", get(health::page))
+        .route("/nodes", get(nodes::internal))
+        .fallback(async || Problem::NotFound("no such page"))
         .with_state(state)
 }
 

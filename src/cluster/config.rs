@@ -42,7 +42,7 @@ pub struct Config {
 /// How a node is dialed, and what comes after a session has ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dial {
-    /// Longest time until a session stands; zero is forever.
+    /// Longest time until a session stands; zero is an hour.
     pub timeout: Duration,
     /// Time between the addresses of a host.
     pub race: Duration,
@@ -145,7 +145,7 @@ impl Default for Dial {
     /// Half of each: more dials to nodes that are away; double: longer until they are noticed to be back.
     fn default() -> Self {
         Self {
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
             race: Duration::from_millis(250),
             resolution_delay: Duration::from_millis(50),
             once: false,

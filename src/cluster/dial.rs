@@ -27,6 +27,8 @@ use crate::{
 
 /// A link that has lasted this long was a good one: the next wait is the shortest.
 const STABLE: Duration = Duration::from_secs(30);
+/// How long an old link lives beside the next at least, whatever it carries.
+pub const OVERLAP: Duration = Duration::from_secs(1);
 /// How often to look whether a place is still this node itself.
 const ITSELF: Duration = Duration::from_secs(60);
 /// A node that asks to move sooner than this is not followed at once.
@@ -94,6 +96,7 @@ pub(super) async fn stay_linked(
         if wanted.yields {
             place.wait_for_the_other_side().await;
         }
+        let mut begun = Instant::now();
         let target = moved.take();
         let to = match &target {
             Some(target) => (dials.lookup)(target).await.unwrap_or_default(),
@@ -117,6 +120,7 @@ pub(super) async fn stay_linked(
                 if lasted >= STABLE {
                     pause.reset();
                 }
+                begun = Instant::now();
                 reason
             }
         };
@@ -125,7 +129,7 @@ pub(super) async fn stay_linked(
             warn!(%node, reason, "no link, and no other attempt");
             return;
         }
-        let Some(wait) = pause.next() else {
+        let Some(wait) = pause.next(begun.elapsed()) else {
             warn!(%node, reason, "no link, and given up");
             return std::future::pending().await;
         };
@@ -200,7 +204,7 @@ impl Place<'_> {
         };
         let since = Instant::now();
         let (session, driver) = session::start(conn.clone(), peer, view, dials.limits);
-        let listed = Arc::new(dials.links.add(id, link));
+        let listed = dials.links.add(id, link);
         dials.links.answered(&self.wanted.name, self.address);
         let span = info_span!("link", %id, node = %self.wanted.name);
         span.in_scope(|| info!(dialect = dialect.name, ?remote, "linked"));
@@ -212,11 +216,18 @@ impl Place<'_> {
                 let target = self.redirect(&uri);
                 span.in_scope(|| info!(uri, follows = ?target, "asked to move"));
                 let (handover, session) = (dials.config.dial.goaway.handover, session.clone());
-                let listed = listed.clone();
                 old.spawn(async move {
                     let _listed = listed;
+                    let carrying = async {
+                        sleep(OVERLAP).await;
+                        session.deserted().await;
+                    };
                     // What still comes over it alone may come back over the next.
-                    let _ = timeout(handover, driving).await;
+                    tokio::select! {
+                        _ = driving => {}
+                        () = sleep(handover) => {}
+                        () = carrying => {}
+                    }
                     session.close(close::NONE, "moved");
                 });
                 return Ok(Ended::Moved(since.elapsed(), target));
@@ -399,13 +410,14 @@ impl Pause {
         (self.next, self.since) = (self.backoff.initial, Instant::now());
     }
 
-    /// The time to wait; `None` once all of it was in vain.
-    fn next(&mut self) -> Option<Duration> {
+    /// The time to wait after an attempt that took this long; `None` once all of it was in vain.
+    fn next(&mut self, spent: Duration) -> Option<Duration> {
         if self.backoff.timeout.is_some_and(|most| self.since.elapsed() >= most) {
             return None;
         }
         let most = self.next.min(self.backoff.max);
         self.next = most.saturating_mul(self.backoff.multiplier).min(self.backoff.max);
-        Some(most.mul_f64(0.5 + rand::random::<f64>() / 2.0))
+        let wait = most.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        Some(wait.saturating_sub(spent).max(self.backoff.initial.min(most) / 2))
     }
 }

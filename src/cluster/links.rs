@@ -150,6 +150,20 @@ impl Links {
 }
 
 impl Listed {
+    /// Waits until a node of the same name dials anew: it was restarted, or has lost this link and does not know that
+    /// the other side has not. `true`: it is another process now.
+    pub(super) async fn superseded(&self) -> bool {
+        let look = |live: &BTreeMap<SessionId, Link>| {
+            let own = live.get(&self.session)?;
+            let name = own.name.as_ref()?;
+            let newer = live.range(self.session..).skip(1).map(|(_, link)| link);
+            let mut same =
+                newer.filter(|link| link.direction == Direction::Inbound && link.name.as_ref() == Some(name));
+            same.next().map(|link| link.hop.is_none() || !link.hop.is(own.hop))
+        };
+        self.links.find(look).await
+    }
+
     /// Notes who the other side is, once it has told, or that it is about to leave.
     pub(super) fn update(&self, change: impl FnOnce(&mut Link)) {
         if let Some(link) = self.links.state().live.get_mut(&self.session) {

@@ -8,7 +8,7 @@ mod tree;
 mod watcher;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -122,6 +122,17 @@ impl Origin {
         let mut all = Vec::new();
         self.tree().each(&Path::root(), &mut |path, broadcast| all.push((path.clone(), broadcast.tracks.len())));
         all
+    }
+
+    /// How many routes each session has brought.
+    pub fn routes(&self) -> HashMap<SessionId, usize> {
+        let mut routes = HashMap::new();
+        self.tree().each(&Path::root(), &mut |_, broadcast| {
+            for route in &broadcast.routes {
+                *routes.entry(route.session).or_default() += 1;
+            }
+        });
+        routes
     }
 
     /// Whether nothing at all is left: no route, no track, no watcher.

@@ -56,7 +56,8 @@ fn listeners(shared: &Shared, sockets: Vec<UdpSocket>) -> io::Result<Vec<Listene
     );
     let listener = |socket| {
         let tls = shared.identity.server_config(&alpns).map_err(io::Error::other)?;
-        Listener::new(socket, tls, IDLE_STREAMS, (&shared.transport.server, &shared.transport.quic))
+        let reset = shared.identity.reset_key();
+        Listener::new(socket, tls, IDLE_STREAMS, (&shared.transport.server, &shared.transport.quic), reset)
     };
     sockets.into_iter().map(listener).collect()
 }

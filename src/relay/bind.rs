@@ -18,6 +18,8 @@ pub(super) struct Sockets {
     pub(super) udp: Vec<UdpSocket>,
     /// HTTP.
     pub(super) http: Vec<TcpListener>,
+    /// HTTP for whoever runs this node.
+    pub(super) internal: Vec<TcpListener>,
     /// HTTP over TLS.
     pub(super) https: Vec<TcpListener>,
     /// QMux.
@@ -61,6 +63,9 @@ pub(super) fn bind(config: &Config, optional: bool) -> Result<Sockets> {
     }
     if let Some(address) = https {
         bind_tcp("web.https.listen", "HTTPS", address, &mut sockets.https)?;
+    }
+    if let Some(address) = &config.web.internal {
+        bind_tcp("internal.listen", "HTTP", address, &mut sockets.internal)?;
     }
     for address in &server.tcp {
         bind_tcp("server.tcp.listen", "TCP", address, &mut sockets.tcp)?;

@@ -174,7 +174,7 @@ async fn run(
     conn.set_windows(receive, send);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
     let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, node.is_some());
-    let _member = node.as_ref().map(|node| {
+    let member = node.as_ref().map(|node| {
         let (name, register) = (node.name.as_deref(), node.register.as_deref());
         let (hop, price, is_full) = (peer.setup.hop, peer.setup.cost, node.is_full);
         shared.cluster.join(id, Guest { hop, dialect, remote, name, register, price, is_full })
@@ -183,8 +183,15 @@ async fn run(
     let (session, driver) = session::start(conn, peer, view, limits);
     let running = driver.run();
     tokio::pin!(running);
+    let linked = async {
+        match &member {
+            Some(member) => membership::follow(member, &session, shared.handover).await,
+            None => std::future::pending().await,
+        }
+    };
     let (how, closed) = tokio::select! {
         closed = &mut running => ("closed", Some(closed)),
+        how = linked => (how, timeout(GOODBYE, &mut running).await.ok()),
         reason = shared.auth.ended(request, &grant) => {
             info!(reason = reason.name(), "rights are over");
             session.close(close::UNAUTHORIZED, &format!("{}: {reason}", reason.name()));

@@ -1,10 +1,14 @@
 //! Whether somebody who has come is a node of the cluster, and what it is called.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
 
 use crate::{
     auth::{Grant, Reason, Refusal, Request},
-    cluster::Cluster,
+    cluster::{Cluster, Member, OVERLAP},
+    session::Session,
+    wire::lite::close,
 };
 
 /// A node that has dialed this one.
@@ -16,6 +20,36 @@ pub(super) struct Node {
     pub(super) name: Option<String>,
     /// Whether everything may cross its link both ways.
     pub(super) is_full: bool,
+}
+
+/// Waits until the link of a node that has dialed this one is not needed any more, and ends its session.
+pub(super) async fn follow(member: &Member, session: &Session, handover: Duration) -> &'static str {
+    let moved = async {
+        session.sent_away().await;
+        member.leaving();
+        let carrying = async {
+            sleep(OVERLAP).await;
+            session.deserted().await;
+        };
+        tokio::select! {
+            () = carrying => {}
+            () = sleep(handover) => {}
+        }
+        session.close(close::NONE, "moved");
+        "moved"
+    };
+    let superseded = async {
+        if member.superseded().await {
+            session.abandon("the node was restarted");
+            return "restarted";
+        }
+        session.demote();
+        std::future::pending().await
+    };
+    tokio::select! {
+        how = moved => how,
+        how = superseded => how,
+    }
 }
 
 /// A node, an ordinary peer, or somebody who wants to be a node and must not.

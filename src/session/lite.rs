@@ -38,7 +38,12 @@ pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: Recv
             send.reset(code::GOING_AWAY);
         }
         stream::ANNOUNCE => announce::serve(&session, (send, reader)).await,
-        stream::SUBSCRIBE => subscribe::serve(&session, (send, reader)).await,
+        stream::SUBSCRIBE => {
+            session.serving.fetch_add(1, Relaxed);
+            // Dropped with the session at the latest, when nobody counts any more.
+            subscribe::serve(&session, (send, reader)).await;
+            session.serving.fetch_sub(1, Relaxed);
+        }
         stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, (send, reader)).await,
         stream::TRACK if dialect.track.is_some() => track::serve(&session, (send, reader)).await,
         stream::PROBE if dialect.probe.is_some() => probe::serve(&session, (send, reader)).await,

@@ -26,6 +26,12 @@ use super::{
 /// What one stream of a node may have in flight: many tracks share a link, and far nodes have a long way.
 const STREAM_WINDOW: u64 = 4 << 20;
 
+/// Silence after which a node is gone. Half: two lost packets in a row cut a link; double: what was lost with a node is
+/// found elsewhere that much later.
+const IDLE: Duration = Duration::from_secs(5);
+/// Silence after which a sign of life is sent: links are few, and a node that was restarted answers it at once.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 /// Dials, from one UDP socket on the runtime it was made on. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dialer {
@@ -199,8 +205,8 @@ impl Dialer {
 /// What holds for connections that this node opens.
 fn dialed(quic: &Quic, own: &config::Dialed) -> Quic {
     Quic {
-        idle_timeout: own.idle_timeout.unwrap_or(quic.idle_timeout),
-        keep_alive: own.keep_alive.unwrap_or(quic.keep_alive),
+        idle_timeout: own.idle_timeout.unwrap_or_else(|| sooner(quic.idle_timeout, IDLE)),
+        keep_alive: own.keep_alive.unwrap_or_else(|| sooner(quic.keep_alive, KEEP_ALIVE)),
         max_streams: own.max_streams.or(quic.max_streams),
         mtu_discovery: own.mtu_discovery.unwrap_or(quic.mtu_discovery),
         gso: own.gso.unwrap_or(quic.gso),
@@ -208,6 +214,11 @@ fn dialed(quic: &Quic, own: &config::Dialed) -> Quic {
         stream_receive_window: quic.stream_receive_window.max(STREAM_WINDOW),
         ..quic.clone()
     }
+}
+
+/// The shorter time; zero is never.
+fn sooner(a: Duration, b: Duration) -> Duration {
+    if a.is_zero() { b } else { a.min(b) }
 }
 
 /// WebTransport knows only this scheme.

@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt, congestion,
-    crypto::rustls::QuicServerConfig,
+    crypto::{HmacKey, rustls::QuicServerConfig},
 };
 
 use super::{
@@ -22,18 +22,24 @@ const DATAGRAM_BUFFER: usize = 64 << 10;
 pub struct Listener(Endpoint);
 
 impl Listener {
-    /// Serves QUIC on a bound socket. Every connection starts with `streams` streams of each kind.
+    /// Serves QUIC on a bound socket. Every connection starts with `streams` streams of each kind. With the same `reset`
+    /// key as the process before, peers of that one learn at once that it is gone (RFC 9000 §10.3).
     pub fn new(
         socket: std::net::UdpSocket,
         tls: rustls::ServerConfig,
         streams: u32,
         (server, quic): (&Server, &Quic),
+        reset: Option<Arc<dyn HmacKey>>,
     ) -> io::Result<Self> {
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(Arc::new(transport(streams, quic)));
         config.preferred_address_v4(server.preferred_v4).preferred_address_v6(server.preferred_v6);
-        Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
+        let mut endpoint = EndpointConfig::default();
+        if let Some(reset) = reset {
+            endpoint.reset_key(reset);
+        }
+        Endpoint::new(endpoint, Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
     }
 
     /// The next client; `None` once the listener is closed.

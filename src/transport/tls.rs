@@ -16,7 +16,11 @@ use std::{
     time::SystemTime,
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{
+    digest::{self, SHA256, digest},
+    hmac,
+};
+use quinn::crypto::HmacKey;
 use rustls::{
     ServerConfig,
     client::verify_server_name,
@@ -127,6 +131,17 @@ impl Identity {
         let mut config = builder.with_client_cert_verifier(self.clients.clone()).with_cert_resolver(self.clone());
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Ok(Acceptor(Arc::new(config).into()))
+    }
+
+    /// A key that the next process under the same certificate has, too: made from the first private key. `None` where
+    /// everything is made up.
+    pub fn reset_key(&self) -> Option<Arc<dyn HmacKey>> {
+        let secret = self.pairs.first()?.secret().ok()?;
+        let mut context = digest::Context::new(&SHA256);
+        context.update(b"moq-relay stateless reset");
+        context.update(&secret);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, context.finish().as_ref());
+        Some(Arc::new(key))
     }
 
     /// Reloads files that change and renews what was generated, until dropped. What cannot be read leaves the old

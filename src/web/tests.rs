@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    auth,
+    auth, cluster,
     model::{
         cache::{Cache, Limits},
         group::Batch,
@@ -52,7 +52,8 @@ impl World {
         let both = auth::Config::public_scope([public]).unwrap();
         let public = auth::Public { both, ..auth::Public::default() };
         let auth = Arc::new(Auth::open(&auth::Config { public, ..auth::Config::default() }).unwrap());
-        let router = router(State { identity: identity(&[]), auth, origin: origin.clone(), door: None });
+        let cluster = Cluster::new(cluster::Config::default(), origin.clone()).unwrap();
+        let router = router(State { identity: identity(&[]), auth, origin: origin.clone(), cluster, door: None });
         let everything = Scope::everything();
         let view = View::new(origin.clone(), origin.session(), Path::root(), everything.clone(), everything, false);
         let publisher = view.publisher();
@@ -149,11 +150,13 @@ async fn health() {
 
 #[tokio::test]
 async fn certificate_is_hex_without_newline() {
+    let origin = World::new("").origin;
     let mut state = State {
+        cluster: Cluster::new(cluster::Config::default(), origin.clone()).unwrap(),
         door: None,
         identity: identity(&["localhost"]),
         auth: Arc::new(Auth::open(&auth::Config::default()).unwrap()),
-        origin: World::new("").origin,
+        origin,
     };
     let get = || Request::get("/certificate.sha256").body(Body::empty()).unwrap();
     let response = router(state.clone()).oneshot(get()).await.unwrap();

@@ -125,8 +125,8 @@ pub(super) const KEYS: &[Key] = &[
         flags: &["client-connect-timeout"],
         variables: &["MOQ_CLIENT_CONNECT_TIMEOUT"],
         placeholder: "TIME",
-        help: "Longest time until a session with another node stands; 0s is forever",
-        default: "30s",
+        help: "Longest time until a session with another node stands; 0s is an hour",
+        default: "5s",
         set: |config, value| {
             config.cluster.dial.timeout = value.duration()?;
             Ok(())
@@ -288,7 +288,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "client.quic.idle_timeout",
         placeholder: "TIME",
         help: "What holds in place of quic.idle_timeout where this node dials",
-        default: "as quic.idle_timeout",
+        default: "5s, or quic.idle_timeout if that is less",
         set: |config, value| {
             config.transport.client.quic.idle_timeout = Some(value.duration()?);
             Ok(())
@@ -299,7 +299,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "client.quic.keep_alive",
         placeholder: "TIME",
         help: "What holds in place of quic.keep_alive where this node dials",
-        default: "as quic.keep_alive",
+        default: "1s, or quic.keep_alive if that is less",
         set: |config, value| {
             config.transport.client.quic.keep_alive = Some(value.duration()?);
             Ok(())

@@ -112,7 +112,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "COUNT",
         help: "Nodes that a broadcast may pass at most",
         default: "32",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.max_hops = match u8::try_from(value.number()?) {
                 Ok(hops @ 1..=Config::MAX_HOPS) => hops,
@@ -127,7 +126,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "TIME",
         help: "How long a broadcast survives the loss of the way to it",
         default: "5s",
-        status: Status::Pending,
         set: |config, value| {
             config.cluster.linger = value.duration()?;
             Ok(())

@@ -21,7 +21,8 @@ use outgoing::Outgoing;
 pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     let Some(request) = request(&mut bi, &session.dialect.announce_request).await else { return };
     let (mut send, mut reader) = bi;
-    let hop = if request.exclude.is_none() { session.peer.hop } else { request.exclude };
+    session.learn_hop(request.exclude);
+    let hop = session.peer_hop();
     let mut watcher = session.view.watch(&request.prefix, hop, ShowsHidden(request.hidden));
     let mut outgoing = Outgoing::new(session.dialect, session.view.origin().hop());
     if let Some(watcher) = &watcher {

@@ -36,7 +36,7 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     let Some(codec) = &session.dialect.fetch else { return };
     let Some(request) = request(&mut bi, codec).await else { return };
     let (mut send, mut reader) = bi;
-    let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
+    let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
     };

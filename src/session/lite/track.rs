@@ -19,7 +19,7 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     let Some(codecs) = &session.dialect.track else { return };
     let Some(request) = request(&mut bi, &codecs.request).await else { return };
     let (mut send, mut asked) = bi;
-    let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
+    let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
     };

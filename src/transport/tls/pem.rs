@@ -56,6 +56,11 @@ impl Pair {
         }
     }
 
+    /// The file of the key as it stands.
+    pub(super) fn secret(&self) -> Result<Vec<u8>, Error> {
+        open(&self.key)
+    }
+
     /// What the files look like now.
     pub(super) fn stamps(&self) -> Stamps {
         Stamps([Stamp::of(&self.cert), Stamp::of(&self.key)])

@@ -53,7 +53,7 @@ impl<'a> Incoming<'a> {
             match reader.message(codec, typed::MAX_MESSAGE).await {
                 Ok(ok) => {
                     self.peer = ok.hop;
-                    *lock(&session.peer_hop) = ok.hop;
+                    session.learn_hop(ok.hop);
                 }
                 Err(error) => return malformed(error).map_or(Ok(()), Err),
             }
@@ -138,6 +138,9 @@ impl<'a> Incoming<'a> {
 
     /// The full chain with the peer at its end (moq-lite, "hops, identity and loops").
     fn chain(&self, mut hops: Hops) -> Option<Hops> {
+        if self.session.dialect.hops == HopForm::SenderAppends {
+            self.session.learn_hop(hops.iter().next_back().unwrap_or_default());
+        }
         if self.session.dialect.hops == HopForm::ReceiverAppends {
             if hops.contains(self.peer) {
                 return None;

@@ -31,7 +31,7 @@ use crate::{
 pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
     let Some(request) = request(&mut bi, &session.dialect.subscribe).await else { return };
     let (mut send, reader) = bi;
-    let interest = match session.view.track(&request.broadcast, &request.track, session.peer.hop) {
+    let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
     };
