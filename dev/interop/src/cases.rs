@@ -169,8 +169,9 @@ pub fn stopping(launch: &Launch) -> Vec<Case> {
 }
 
 /// What must hold where publisher and viewer are at different nodes of a cluster.
-pub fn across() -> Vec<(&'static str, Promise)> {
-    vec![
+pub fn across(publisher: Seat, viewer: Seat) -> Vec<(&'static str, Promise)> {
+    let mut promises: Vec<(&str, Promise)> = vec![
+        ("unwatched", |setting| Box::pin(demand::ends(setting))),
         ("announce", |setting| Box::pin(announce::comes_and_goes(setting))),
         ("republish", |setting| Box::pin(announce::starts_over(setting))),
         ("deliver", |setting| Box::pin(deliver::frame_by_frame(setting))),
@@ -178,7 +179,14 @@ pub fn across() -> Vec<(&'static str, Promise)> {
         ("join late", |setting| Box::pin(join::late(setting))),
         ("viewer returns", |setting| Box::pin(demand::returns(setting))),
         ("group reset", |setting| Box::pin(abrupt::reset(setting))),
-    ]
+        ("no such track", |setting| Box::pin(demand::refused(setting))),
+    ];
+    if publisher.dialect.is_05_or_newer() && viewer.dialect.is_05_or_newer() {
+        promises.push(("datagram", |setting| Box::pin(datagram::arrives(setting))));
+        promises.push(("fetch through", |setting| Box::pin(fetch::through(setting))));
+        promises.push(("fetch missing", |setting| Box::pin(fetch::missing(setting))));
+    }
+    promises
 }
 
 /// A case that waits for its setting.

@@ -44,7 +44,16 @@ const PEERS: [(&str, Era); 4] = [
 /// A node to be: its name, whether it is one of ours, and whom it looks for.
 type Sketch = (&'static str, Whose, Links);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How a node ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// Nobody is told.
+    Kill,
+    /// As its era does: with a GOAWAY, or at once.
+    Terminate,
+}
+
+#[derive(Clone, Copy)]
 enum Whose {
     Ours,
     Theirs,
@@ -139,15 +148,15 @@ pub fn cases(ours: &Path) -> Vec<Case> {
     cases
 }
 
-/// The cases of one cluster: every promise from each node to each other, and each node of a pair killed.
+/// The cases of one cluster: every promise from each node to each other, and the end of each node.
 fn of(plan: Plan) -> Vec<Case> {
     let mut cases = Vec::new();
     let names: Vec<_> = plan.members.iter().map(|member| member.name).collect();
     let pairs = || (0..names.len()).flat_map(|from| (0..names.len()).map(move |to| (from, to))).filter(|(a, b)| a != b);
     let title = |promise: &str, what: String| format!("{promise:<14} {:<28} {what}", plan.name);
     let shared = Arc::new(Shared::new(plan.clone()));
-    for (promise, run) in across() {
-        for (from, to) in pairs() {
+    for (from, to) in pairs() {
+        for (promise, run) in across(plan.members[from].era.seat(), plan.members[to].era.seat()) {
             let shared = shared.clone();
             let case = async move {
                 let cluster = shared.get().await?;
@@ -166,16 +175,22 @@ fn of(plan: Plan) -> Vec<Case> {
             cases.push(Case::within(DEADLINE, title(promise, format!("{} to {}", names[from], names[to])), case));
         }
     }
-    if names.len() == 2 {
-        for (killed, other) in pairs() {
-            let plan = Plan { name: format!("{}, {} dies", plan.name, names[killed]), ..plan.clone() };
+    for killed in 0..names.len() {
+        let other = (killed + 1) % names.len();
+        for (promise, end) in [("comes back", End::Kill), ("is restarted", End::Terminate)] {
+            let plan = Plan { name: format!("{}, {} {promise}", plan.name, names[killed]), ..plan.clone() };
             let case = async move {
                 let cluster = Cluster::start(&plan).await?;
-                comes_back(cluster.node(killed), cluster.node(other)).await
+                comes_back(cluster.node(killed), cluster.node(other), end).await
             };
-            cases.push(Case::within(DEATH, title("comes back", names[killed].to_owned()), case));
+            cases.push(Case::within(
+                DEATH,
+                title(promise, format!("{}, seen by {}", names[killed], names[other])),
+                case,
+            ));
         }
-    } else if let Links::Meshes(_) = plan.members[0].links {
+    }
+    if let (3, Links::Meshes(_)) = (names.len(), plan.members[0].links) {
         let plan = Plan { name: format!("{}, hub dies", plan.name), ..plan.clone() };
         let case = async move {
             let cluster = Cluster::start(&plan).await?;
@@ -195,9 +210,9 @@ async fn linked(from: &Node, to: &Node) -> Result<()> {
     viewer.discover_within(LINK, &marker).await
 }
 
-/// A node is killed: what was published there is gone at the other. It is started again: what is published at either
-/// is watched at the other.
-async fn comes_back(killed: &Node, other: &Node) -> Result<()> {
+/// A node ends: what was published there is gone at the other. It is started again: what is published at either is
+/// watched at the other.
+async fn comes_back(killed: &Node, other: &Node, end: End) -> Result<()> {
     let (here, there) = ("published/here", "published/there");
     linked(killed, other).await?;
     linked(other, killed).await?;
@@ -208,7 +223,10 @@ async fn comes_back(killed: &Node, other: &Node) -> Result<()> {
     let _goes = lost.announce(there)?;
     watcher.discover_within(LINK, there).await?;
 
-    killed.kill().await?;
+    match end {
+        End::Kill => killed.kill().await?,
+        End::Terminate => killed.stop().await?,
+    }
     drop(lost);
     watcher.retracted_within(GONE, there).await?;
 

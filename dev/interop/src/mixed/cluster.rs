@@ -118,6 +118,14 @@ impl Node {
     pub async fn kill(&self) -> Result<()> {
         self.relay.lock().await.take().context("it runs")?.kill().await
     }
+
+    /// SIGTERM, and until it has ended.
+    pub async fn stop(&self) -> Result<()> {
+        let mut relay = self.relay.lock().await.take().context("it runs")?;
+        relay.terminate().await?;
+        relay.stopped().await?;
+        Ok(())
+    }
 }
 
 /// Where the files of all clusters of this run are.
