@@ -46,6 +46,11 @@ impl Setting {
         Self { viewed: relay.clone(), relay, publisher, viewer, name: format!("{}/{seats}", promise.replace(' ', "-")) }
     }
 
+    /// How many relays the way from the publisher to the viewer has.
+    fn relays(&self) -> u32 {
+        if self.viewed.main == self.relay.main { 1 } else { 2 }
+    }
+
     /// The publisher with its broadcast announced, and nobody watching.
     async fn publish(&self) -> Result<(Publisher, Broadcast)> {
         let source = Publisher::connect(&self.relay, self.publisher).await?;

@@ -12,8 +12,10 @@ pub enum Era {
     Ours,
     /// moq-relay 0.10: a root, and leaves that register with it.
     Rooted {
-        /// The newest that it speaks.
-        newest: Dialect,
+        /// The newest that every build of it speaks.
+        spoken: Dialect,
+        /// Groups that come at once all go on.
+        is_thorough: bool,
     },
     /// moq-relay 0.14: nodes that are dialed, or found by gossip.
     Meshed,
@@ -52,12 +54,17 @@ impl Era {
         self != Self::Listed
     }
 
-    /// The newest dialect that clients speak with it.
+    /// Whether groups that come at once all go on.
+    pub fn is_thorough(self) -> bool {
+        !matches!(self, Self::Rooted { is_thorough: false, .. })
+    }
+
+    /// How clients come to it: by the newest dialect there is for it.
     pub fn seat(self) -> Seat {
         let dialect = match self {
             Self::Ours | Self::Listed => Dialect::Lite06,
             Self::Meshed => Dialect::Lite05,
-            Self::Rooted { newest } => newest,
+            Self::Rooted { spoken, .. } => spoken,
         };
         Seat { dialect, door: Door::WebTransport }
     }
