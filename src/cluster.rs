@@ -343,6 +343,7 @@ impl Announced {
         let all = Scope::everything();
         let view = View::new(origin.clone(), origin.session(), Path::root(), all.clone(), all, false).privileged();
         let mut publisher = view.publisher();
+        publisher.goodbye();
         let hops = Hops::new([HopId::from_random(rand::random())]).ok()?;
         publisher.announce(&path, hops, Cost::FREE).ok()?;
         let mut demand = publisher.demand();

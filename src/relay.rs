@@ -26,7 +26,7 @@ use crate::{
     http,
     model::{
         cache::{Cache, Limits},
-        origin::Origin,
+        origin::{self, Origin},
     },
     session,
     transport::{
@@ -70,7 +70,7 @@ struct Shared {
     drain: Duration,
 }
 
-/// How often the cache looks for groups that have outlived their time.
+/// How often to look for groups and broadcasts that have outlived their time.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long sessions may outlast their time to leave: a little more than each of them gives its peer to read the close.
@@ -93,7 +93,12 @@ impl Relay {
             groups: config.model.groups.map(|groups| usize::try_from(groups).unwrap_or(usize::MAX)),
         };
         let hop = config.cluster.id.map_or_else(|| HopId::from_random(rand::random()), HopId);
-        let origin = Origin::with_reserved(hop, Cache::new(limits), Cluster::reserved(&config.cluster));
+        let settings = origin::Settings {
+            reserved: Cluster::reserved(&config.cluster),
+            linger: config.cluster.linger,
+            max_hops: config.cluster.max_hops.into(),
+        };
+        let origin = Origin::with(hop, Cache::new(limits), settings);
         let cluster = Cluster::new(config.cluster.clone(), origin.clone())?;
         let client = client(config)?;
         let shared = Shared {
@@ -199,7 +204,7 @@ impl Relay {
         tasks.spawn(shared.identity.clone().maintain());
         let auth = shared.auth.clone();
         tasks.spawn(async move { auth.maintain().await });
-        tasks.spawn(sweep(shared.origin.cache().clone()));
+        tasks.spawn(sweep(shared.origin.clone()));
         let over = tokio::select! {
             () = stopped(shutdown.clone()) => false,
             // The worker hears of a shutdown too and may be faster.
@@ -272,10 +277,11 @@ async fn stopped(mut shutdown: watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
-async fn sweep(cache: Arc<Cache>) {
+async fn sweep(origin: Arc<Origin>) {
     let mut tick = tokio::time::interval(SWEEP);
     loop {
         tick.tick().await;
-        cache.sweep();
+        origin.cache().sweep();
+        origin.sweep();
     }
 }

@@ -17,6 +17,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 pub use config::Config;
@@ -25,6 +26,7 @@ pub use handshake::{Hello, Peer};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
+    time::timeout,
 };
 use tracing::{debug, warn};
 
@@ -146,6 +148,7 @@ pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Sessi
         leave: Notify::new(),
         leaving: AtomicBool::new(false),
         peer_leaving: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
         moved: watch::Sender::new(None),
         peer_hop: Mutex::default(),
     });
@@ -161,7 +164,7 @@ pub struct Session {
 impl Session {
     /// Ends it with a session code.
     pub fn close(&self, code: u32, reason: &str) {
-        self.shared.conn.close(code, reason);
+        self.shared.close(code, reason);
     }
 
     /// Asks the peer to move to the same place again, where the dialect has words for it. What runs goes on; new
@@ -220,6 +223,8 @@ struct Shared {
     leaving: AtomicBool,
     /// The peer is about to leave: nothing new is asked of it.
     peer_leaving: AtomicBool,
+    /// This side has ended the session.
+    closed: AtomicBool,
     /// Where the peer has asked to move to.
     moved: watch::Sender<Option<String>>,
     /// Who the peer is, as its announcements say.
@@ -234,6 +239,25 @@ impl Shared {
 
     fn feeds(&self) -> MutexGuard<'_, HashMap<u64, Arc<Producer>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the connection was torn away, so that the peer may come right back. A peer that says goodbye will not, unless
+    /// it restarts, nor does one that was not heard of for long.
+    async fn is_torn(&self) -> bool {
+        if self.closed.load(Relaxed) {
+            return false;
+        }
+        match timeout(Duration::ZERO, self.conn.closed()).await {
+            Ok(Closed { code: None, silent, .. }) => !silent,
+            Ok(Closed { code: Some(code), .. }) => code == close::GOAWAY_TIMEOUT,
+            Err(_) => false,
+        }
+    }
+
+    /// Ends the session from this side.
+    fn close(&self, code: u32, reason: &str) {
+        self.closed.store(true, Relaxed);
+        self.conn.close(code, reason);
     }
 
     /// A path whose content was replaced while the peer was subscribed: old dialects hear of it on announce streams.
@@ -293,7 +317,7 @@ impl Driver {
                 },
                 () = &mut datagrams => break,
                 () = &mut goodbye => {
-                    shared.conn.close(close::NONE, "");
+                    shared.close(close::NONE, "");
                     break;
                 }
                 Ok(()) = moved.changed() => {
@@ -309,17 +333,20 @@ impl Driver {
                     Ok(Ok(())) => {}
                     Ok(Err(violation)) => {
                         debug!(session = %shared.view.session(), %violation, "peer broke a rule");
-                        shared.conn.close(violation.code(), &violation.to_string());
+                        shared.close(violation.code(), &violation.to_string());
                         break;
                     }
                     Err(error) if error.is_panic() => {
                         warn!(session = %shared.view.session(), %error, "a task of this session panicked");
-                        shared.conn.close(close::INTERNAL, "internal error");
+                        shared.close(close::INTERNAL, "internal error");
                         break;
                     }
                     Err(_) => {}
                 },
             }
+        }
+        if let (Some(publisher), false) = (&publisher, shared.is_torn().await) {
+            publisher.goodbye();
         }
         drop(publisher);
         shared.conn.closed().await

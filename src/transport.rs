@@ -92,6 +92,20 @@ pub struct Closed {
     pub code: Option<u32>,
     /// What the peer or the transport said.
     pub reason: String,
+    /// Nothing had come for so long that the peer counts as gone.
+    pub silent: bool,
+}
+
+impl Closed {
+    /// By somebody, with a code.
+    pub fn with_code(code: u32, reason: impl Into<String>) -> Self {
+        Self { code: Some(code), reason: reason.into(), silent: false }
+    }
+
+    /// By whatever lies between.
+    pub fn broken(reason: impl ToString) -> Self {
+        Self { code: None, reason: reason.to_string(), silent: false }
+    }
 }
 
 /// Why nothing can be sent on a stream.

@@ -109,12 +109,12 @@ impl Config {
     pub const MAX_ID: u64 = (1 << 62) - 1;
 
     /// The node that tells of all others, if there is one. Releases before 0.11 called it `connect` as well: one bare
-    /// host, dialed by a node that has a bare host for a name.
+    /// host, dialed by a node that has a bare host for a name. They had no mesh, so a node of one means a seed.
     pub fn root(&self) -> Option<&str> {
         let bare = |host: &&str| !is_url(host);
         match (&self.root, &self.connect[..]) {
             (Some(root), _) => Some(root),
-            (None, [only]) => {
+            (None, [only]) if !self.mesh => {
                 Some(&*only.url).filter(bare).filter(|_| self.node.as_deref().is_some_and(|it| bare(&it)))
             }
             _ => None,
@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(config(&["a:1"], Some("https://b/")).root(), None);
         assert_eq!(config(&["https://a/"], Some("b")).root(), None);
         assert_eq!(config(&["a", "c"], Some("b")).root(), None);
+        assert_eq!(Config { mesh: true, ..config(&["a:1"], Some("b:1")) }.root(), None);
         assert_eq!(Config { root: Some("r".into()), ..config(&["a"], None) }.root(), Some("r"));
     }
 }

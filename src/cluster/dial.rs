@@ -220,10 +220,9 @@ impl Place<'_> {
                 let listed = listed.clone();
                 old.spawn(async move {
                     let _listed = listed;
-                    if timeout(handover, &mut driving).await.is_err() {
-                        session.close(close::NONE, "moved");
-                        let _ = timeout(GOODBYE, driving).await;
-                    }
+                    // What still comes over it alone may come back over the next.
+                    let _ = timeout(handover, driving).await;
+                    session.close(close::NONE, "moved");
                 });
                 return Ok(Ended::Moved(since.elapsed(), target));
             }

@@ -51,9 +51,14 @@ impl Discovery {
                     None => debug!(node = ?text, "not a node that can be dialed"),
                     Some(wanted) if Some(&wanted.name) == self.own.as_ref() => {}
                     Some(wanted) => {
-                        let gone = change.advert.is_none().then(Instant::now);
-                        info!(node = %wanted.name, "{}", if gone.is_none() { "announced" } else { "not announced any more" });
-                        known.insert(wanted.name.clone(), (wanted, gone));
+                        let (node, gone) = (wanted.name.clone(), change.advert.is_none().then(Instant::now));
+                        let before = known.insert(node.clone(), (wanted, gone)).map(|(_, gone)| gone.is_none());
+                        // Another way to its announcement is no news.
+                        match gone {
+                            None if before != Some(true) => info!(%node, "announced"),
+                            Some(_) if before == Some(true) => info!(%node, "not announced any more"),
+                            _ => {}
+                        }
                     }
                 }
             }

@@ -13,6 +13,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 pub use demand::{Demand, Fetch, Request};
@@ -48,8 +49,9 @@ pub struct Origin {
     hop: HopId,
     started: Instant,
     cache: Arc<Cache>,
-    /// Only nodes announce and see anything at or below these.
-    reserved: Vec<Path>,
+    settings: Settings,
+    /// Paths whose last route was lost, and until when they wait for another.
+    lingering: Mutex<Vec<(Instant, Path)>>,
     tree: Mutex<Node>,
     ids: AtomicU64,
 }
@@ -57,17 +59,42 @@ pub struct Origin {
 impl Origin {
     /// Nothing announced yet. `hop` is this node's identity.
     pub fn new(hop: HopId, cache: Arc<Cache>) -> Arc<Self> {
-        Self::with_reserved(hop, cache, Vec::new())
+        Self::with(hop, cache, Settings::default())
     }
 
-    /// The same, with prefixes that are for nodes alone.
-    pub fn with_reserved(hop: HopId, cache: Arc<Cache>, reserved: Vec<Path>) -> Arc<Self> {
-        let (tree, ids) = (Mutex::default(), AtomicU64::new(1));
-        Arc::new(Self { hop, started: Instant::now(), cache, reserved, tree, ids })
+    /// The same, with other settings than the usual ones.
+    pub fn with(hop: HopId, cache: Arc<Cache>, settings: Settings) -> Arc<Self> {
+        let (lingering, tree, ids) = (Mutex::default(), Mutex::default(), AtomicU64::new(1));
+        Arc::new(Self { hop, started: Instant::now(), cache, settings, lingering, tree, ids })
     }
 
     fn is_reserved(&self, path: &Path) -> bool {
-        self.reserved.iter().any(|prefix| path.has_prefix(prefix))
+        self.settings.reserved.iter().any(|prefix| path.has_prefix(prefix))
+    }
+
+    /// Gives up the broadcasts that have waited for another route for long enough. To be called now and then.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        let mut lingering = self.lingering.lock().unwrap_or_else(PoisonError::into_inner);
+        let due: Vec<_> = lingering.extract_if(.., |(until, _)| *until <= now).collect();
+        drop(lingering);
+        for (_, path) in due {
+            let mut tree = self.tree();
+            let broadcast = &mut tree.node(&path).broadcast;
+            let is_due = |route: &mut Route| route.lost.is_some_and(|until| until <= now);
+            let given_up: Vec<_> = broadcast.routes.extract_if(.., is_due).collect();
+            let gone = broadcast.reroute(&path, Leaving::Lost);
+            if !given_up.is_empty() {
+                tree.notify(&path);
+            }
+            tree.prune(&path);
+            drop(tree);
+            for track in gone {
+                track.fail(code::SESSION_CLOSED);
+            }
+            // What they still hold of tracks is let go without the lock.
+            drop(given_up);
+        }
     }
 
     /// This node's identity in hop lists.
@@ -104,6 +131,23 @@ impl Origin {
 
     fn tree(&self) -> MutexGuard<'_, Node> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be different from one origin to another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Only nodes announce and see anything at or below these.
+    pub reserved: Vec<Path>,
+    /// How long a broadcast waits for another route when its last one is torn away.
+    pub linger: Duration,
+    /// The longest chain of hops that is taken up.
+    pub max_hops: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { reserved: Vec::new(), linger: Duration::ZERO, max_hops: Hops::MAX }
     }
 }
 
@@ -214,6 +258,7 @@ impl View {
             paths: HashSet::new(),
             most: usize::MAX,
             leaving: false,
+            torn: true,
         }
     }
 
@@ -242,6 +287,7 @@ impl View {
         } else {
             (everybody.clone(), None)
         };
+        let is_first = !found.carries(route.id);
         let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
         if let Some(running) = running.iter().find(|running| running.route == route.id) {
             return Ok(running.track.interest());
@@ -251,6 +297,9 @@ impl View {
         let interest = track.interest();
         running.push(Running { track: track.clone(), route: route.id, asker });
         route.ask(&track);
+        if is_first {
+            tree.notify_nodes(&at);
+        }
         Ok(interest)
     }
 
@@ -311,6 +360,8 @@ pub struct Publisher {
     most: usize,
     /// Its routes are the last choice.
     leaving: bool,
+    /// It may come right back.
+    torn: bool,
 }
 
 /// Why an announcement is not taken up. It still occupies its path and id on its stream.
@@ -325,6 +376,9 @@ pub enum NotAnnounced {
     /// The path is too deep, too long or a pattern.
     #[error("not a name")]
     BadPath,
+    /// It has passed more nodes than it may.
+    #[error("too many hops")]
+    TooFar,
     /// The session has announced as many as it may.
     #[error("too many announcements")]
     TooMany,
@@ -349,6 +403,8 @@ impl Publisher {
             Some(NotAnnounced::TooMany)
         } else if hops.contains(self.view.origin.hop) {
             Some(NotAnnounced::Loop)
+        } else if hops.len() > self.view.origin.settings.max_hops {
+            Some(NotAnnounced::TooFar)
         } else {
             None
         };
@@ -377,11 +433,17 @@ impl Publisher {
                 learned: self.view.learned,
                 demand: self.demand.clone(),
                 share: self.share.clone(),
+                lost: None,
             }),
         }
         self.paths.insert(path.clone());
+        // Whoever waited for another route has one.
+        let lost: Vec<_> = broadcast.routes.extract_if(.., |route| route.lost.is_some()).collect();
         broadcast.reroute(&path, Leaving::Cleanly);
         tree.notify(&path);
+        drop(tree);
+        // What it holds of tracks is let go without the lock.
+        drop(lost);
         Ok(())
     }
 
@@ -405,6 +467,11 @@ impl Publisher {
         }
     }
 
+    /// The session ends in order, or nobody has heard of its peer for long: nobody waits for it to come back.
+    pub fn goodbye(&mut self) {
+        self.torn = false;
+    }
+
     /// A reader of what viewers want from this session.
     pub fn demand(&self) -> Reader<Demand> {
         Reader::new(self.demand.clone())
@@ -424,8 +491,9 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        let leaving = if self.torn { Leaving::Torn } else { Leaving::Lost };
         for path in std::mem::take(&mut self.paths) {
-            withdraw(&self.view.origin, self.view.session, &path, Leaving::Lost);
+            withdraw(&self.view.origin, self.view.session, &path, leaving);
         }
         // Requests hold producers, whose tracks fail now if no other route took them.
         drop(self.demand.with(std::mem::take));
@@ -450,12 +518,24 @@ enum Leaving {
     Cleanly,
     /// Its session is gone.
     Lost,
+    /// The same, and it may come right back.
+    Torn,
 }
 
 fn withdraw(origin: &Origin, session: SessionId, path: &Path, leaving: Leaving) {
     let mut tree = origin.tree();
     let broadcast = &mut tree.node(path).broadcast;
-    broadcast.routes.retain(|route| route.session != session);
+    let mut routes: Vec<_> = broadcast.routes.extract_if(.., |route| route.session == session).collect();
+    if leaving == Leaving::Torn
+        && !origin.settings.linger.is_zero()
+        && broadcast.routes.is_empty()
+        && let Some(route) = routes.pop()
+    {
+        let until = Instant::now() + origin.settings.linger;
+        let id = origin.ids.fetch_add(1, Relaxed);
+        broadcast.routes.push(route.until(id, until));
+        origin.lingering.lock().unwrap_or_else(PoisonError::into_inner).push((until, path.clone()));
+    }
     let gone = broadcast.reroute(path, leaving);
     tree.notify(path);
     tree.prune(path);
@@ -497,7 +577,7 @@ impl Broadcast {
                     true
                 }
                 None => {
-                    if leaving == Leaving::Lost {
+                    if leaving != Leaving::Cleanly {
                         lost.push(running.track.clone());
                     }
                     false

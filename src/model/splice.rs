@@ -64,6 +64,11 @@ impl Sources {
         self.current == source && self.wrote.is_some_and(other)
     }
 
+    /// Whether what this source sends continues what was written before it.
+    pub(super) fn goes_on(&self, source: u64) -> bool {
+        self.wrote.is_some_and(|(last, _)| last != source) && !self.is_stranger(source)
+    }
+
     /// A group that is not cached arrives from a source, while `latest` is the highest so far.
     pub(super) fn arrive(&mut self, source: u64, sequence: u64, latest: Option<u64>) -> Arrival {
         if source != self.current {

@@ -98,7 +98,7 @@ impl Connection {
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {
-        lock(&self.state.closed).get_or_insert(Closed { code: Some(code), reason: reason.to_owned() });
+        lock(&self.state.closed).get_or_insert(Closed::with_code(code, reason));
         for pipe in lock(&self.state.pipes).drain(..).filter_map(|pipe| pipe.upgrade()) {
             let mut pipe = lock(&pipe);
             pipe.dead = true;
@@ -203,7 +203,7 @@ impl SendStream {
         std::future::poll_fn(|cx| {
             let mut pipe = lock(&self.0);
             if pipe.dead {
-                Poll::Ready(Err(Closed { code: None, reason: "closed".into() }))
+                Poll::Ready(Err(Closed::broken("closed")))
             } else if pipe.stopped.is_some() || (pipe.finished && pipe.chunks.is_empty()) {
                 Poll::Ready(Ok(pipe.stopped))
             } else {
@@ -310,7 +310,7 @@ mod tests {
         let (_send, mut recv) = a.open_bi().await.unwrap();
         b.close(3, "bye");
         assert_eq!(recv.read().await, Err(ReadError::Closed));
-        assert_eq!(a.closed().await, Closed { code: Some(3), reason: "bye".into() });
+        assert_eq!(a.closed().await, Closed::with_code(3, "bye"));
         assert!(a.accept_bi().await.is_err());
     }
 }

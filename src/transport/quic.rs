@@ -225,7 +225,7 @@ impl SendStream {
         match self {
             Self::Quic { stream, web, .. } => match stream.stopped().await {
                 Ok(code) => Ok(code.map(|code| decode(code, *web))),
-                Err(error) => Err(Closed { code: None, reason: error.to_string() }),
+                Err(error) => Err(Closed::broken(error)),
             },
             Self::Web(stream) => stream.stopped().await.map_err(closed),
         }
@@ -299,16 +299,17 @@ fn lost(error: quinn::ConnectionError) -> Closed {
         quinn::ConnectionError::ApplicationClosed(close) => Some(decode(close.error_code, false)),
         _ => None,
     };
-    Closed { code, reason: error.to_string() }
+    let silent = error == quinn::ConnectionError::TimedOut;
+    Closed { code, silent, ..Closed::broken(error) }
 }
 
 fn closed(error: web::SessionError) -> Closed {
     match error {
         web::SessionError::WebTransportError(web::WebTransportError::Closed(code, reason)) => {
-            Closed { code: Some(code), reason }
+            Closed::with_code(code, reason)
         }
         web::SessionError::ConnectionError(error) => lost(error),
-        error => Closed { code: None, reason: error.to_string() },
+        error => Closed::broken(error),
     }
 }
 

@@ -356,7 +356,7 @@ fn stream_code(code: u64) -> u32 {
 
 fn closed(error: &Error) -> Closed {
     match error.session_error() {
-        Some((code, reason)) => Closed { code: Some(code), reason },
-        None => Closed { code: None, reason: error.to_string() },
+        Some((code, reason)) => Closed::with_code(code, reason),
+        None => Closed { silent: matches!(error, Error::IdleTimeout), ..Closed::broken(error) },
     }
 }

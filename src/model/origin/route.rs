@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
+use tokio::time::Instant;
+
 use super::{SessionId, demand::Demand};
 use crate::{
     model::{cache::Share, watch::Watch},
@@ -25,6 +27,8 @@ pub struct Route {
     pub demand: Arc<Watch<Demand>>,
     /// Where its groups are charged.
     pub share: Arc<Share>,
+    /// Its session is gone, and until when another route may take its place. Nobody answers what it is asked.
+    pub lost: Option<Instant>,
 }
 
 /// The peer a route is wanted for: nothing goes back where it came from.
@@ -39,6 +43,11 @@ pub struct Asker {
 }
 
 impl Route {
+    /// What is left of it when its session is gone: something to hold on to until then.
+    pub(super) fn until(self, id: u64, until: Instant) -> Self {
+        Self { id, session: SessionId(0), demand: Watch::new(Demand::default()), lost: Some(until), ..self }
+    }
+
     /// Whether the asker must go another way: this one leads back to it, or may.
     pub fn leads_back_to(&self, asker: Asker) -> bool {
         self.session == asker.session || self.hops.contains(asker.hop) || (asker.only_local && self.learned)
@@ -90,6 +99,7 @@ mod tests {
             learned,
             demand: Watch::new(Demand::default()),
             share: Cache::new(Limits::default()).publisher(),
+            lost: None,
         }
     }
 

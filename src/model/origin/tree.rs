@@ -18,8 +18,16 @@ use crate::{
 #[derive(Default, Debug)]
 pub(super) struct Node {
     children: HashMap<Box<str>, Self>,
-    watchers: Vec<Weak<Watch<Changes>>>,
+    watchers: Vec<Watching>,
     pub(super) broadcast: Broadcast,
+}
+
+/// Somebody who watches what is announced.
+#[derive(Debug)]
+struct Watching {
+    changes: Weak<Watch<Changes>>,
+    /// It is another node, and counts what a route costs now.
+    is_node: bool,
 }
 
 /// The routes to one path and the tracks that run over them.
@@ -37,6 +45,13 @@ pub(super) struct Running {
     pub(super) route: u64,
     /// For whom the route was chosen, when the best one would have led back to them.
     pub(super) asker: Option<Asker>,
+}
+
+impl Broadcast {
+    /// Whether any track comes over a route.
+    pub(super) fn carries(&self, route: u64) -> bool {
+        self.tracks.values().flatten().any(|running| running.route == route)
+    }
 }
 
 impl Node {
@@ -82,14 +97,18 @@ impl Node {
 
     /// Takes a track out.
     pub(super) fn remove(&mut self, track: &Arc<Track>) {
-        let Some((path, ..)) = self.running(track) else { return };
-        let tracks = &mut self.node(&path).broadcast.tracks;
+        let Some((path, _, running)) = self.running(track) else { return };
+        let route = running.route;
+        let broadcast = &mut self.node(&path).broadcast;
         let key = (track.broadcast.clone(), track.name.clone());
-        if let Some(running) = tracks.get_mut(&key) {
+        if let Some(running) = broadcast.tracks.get_mut(&key) {
             running.retain(|running| !Arc::ptr_eq(&running.track, track));
             if running.is_empty() {
-                tracks.remove(&key);
+                broadcast.tracks.remove(&key);
             }
+        }
+        if !broadcast.carries(route) {
+            self.notify_nodes(&path);
         }
         self.prune(&path);
     }
@@ -109,27 +128,31 @@ impl Node {
 
     /// Tells every watcher of a prefix of `path`.
     pub(super) fn notify(&self, path: &Path) {
-        let mut node = self;
-        node.tell(path);
-        for segment in path.segments() {
-            let Some(child) = node.children.get(segment) else { return };
-            node = child;
-            node.tell(path);
+        self.tell(path, |_| true);
+    }
+
+    /// Tells those of them that are other nodes.
+    pub(super) fn notify_nodes(&self, path: &Path) {
+        self.tell(path, |watching| watching.is_node);
+    }
+
+    fn tell(&self, path: &Path, whom: impl Fn(&Watching) -> bool) {
+        let mut segments = path.segments();
+        let mut node = Some(self);
+        while let Some(here) = node {
+            for watcher in here.watchers.iter().filter(|it| whom(it)).filter_map(|it| it.changes.upgrade()) {
+                watcher.update(|changes| changes.changed(path));
+            }
+            node = segments.next().and_then(|segment| here.children.get(segment));
         }
     }
 
-    fn tell(&self, path: &Path) {
-        for watcher in self.watchers.iter().filter_map(Weak::upgrade) {
-            watcher.update(|changes| changes.changed(path));
-        }
-    }
-
-    pub(super) fn add_watcher(&mut self, watcher: &Arc<Watch<Changes>>) {
-        self.watchers.push(Arc::downgrade(watcher));
+    pub(super) fn add_watcher(&mut self, watcher: &Arc<Watch<Changes>>, is_node: bool) {
+        self.watchers.push(Watching { changes: Arc::downgrade(watcher), is_node });
     }
 
     pub(super) fn remove_watcher(&mut self, watcher: &Arc<Watch<Changes>>) {
-        self.watchers.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(watcher)));
+        self.watchers.retain(|other| !std::ptr::eq(other.changes.as_ptr(), Arc::as_ptr(watcher)));
     }
 
     /// Removes empty nodes on the way to a path.

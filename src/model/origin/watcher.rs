@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Origin, route::Asker};
+use super::{Origin, route::Asker, tree::Broadcast};
 use crate::{
     model::watch::{Reader, Watch},
     types::{Cost, Hops, Path},
@@ -83,7 +83,7 @@ impl Watcher {
         let changes = Watch::new(Changes::default());
         let mut tree = origin.tree();
         for path in &nodes {
-            tree.node(path).add_watcher(&changes);
+            tree.node(path).add_watcher(&changes, privileged);
             let node = tree.get(path);
             changes.with(|changes| {
                 if let Some(node) = node {
@@ -116,12 +116,20 @@ impl Watcher {
         let tree = self.origin.tree();
         let visible = |(path, renewed): (Path, Renewed)| {
             let suffix = path.strip_prefix(&self.prefix)?;
-            let route = tree.get(&path).and_then(|node| super::best(&node.broadcast.routes, &path, Some(self.asker)));
-            let advert = route.map(|route| Advert { hops: route.hops.clone(), cost: route.cost });
+            let advert = tree.get(&path).and_then(|node| self.advert(&node.broadcast, &path));
             let shown = (self.hidden.0 || !suffix.is_hidden()) && (self.privileged || !self.origin.is_reserved(&path));
             shown.then_some(Change { suffix, advert, renewed })
         };
         paths.0.into_iter().filter_map(visible).collect()
+    }
+
+    /// The best way for this watcher. To a node, one more subscription costs nothing where this node is subscribed
+    /// already.
+    fn advert(&self, broadcast: &Broadcast, path: &Path) -> Option<Advert> {
+        let route = super::best(&broadcast.routes, path, Some(self.asker))?;
+        let is_warm = self.privileged && route.cost != Cost::LAST_RESORT && broadcast.carries(route.id);
+        let warm = if is_warm { 0 } else { route.cost.warm };
+        Some(Advert { hops: route.hops.clone(), cost: Cost { warm, ..route.cost } })
     }
 }
 

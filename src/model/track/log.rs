@@ -86,6 +86,8 @@ impl Log {
     pub const GROUP_BYTES: usize = 32 << 20;
     /// The most groups of one track unless configured: what a group costs beside its bytes is not charged.
     const GROUPS: usize = 8192;
+    /// How far back a new source is asked for groups that the one before has not finished.
+    const REPAIRED: u64 = 8;
     /// How many answers to fetches are kept for those who wait for them.
     const FETCHES: usize = 256;
 
@@ -181,6 +183,24 @@ impl Log {
             }
             _ => newest.arrived.saturating_duration_since(group.arrived),
         }
+    }
+
+    /// Where a new source goes on, when what is cached is of the same publisher: at the first of the newest groups that
+    /// is not complete, so that nothing is missing and little comes twice.
+    pub(super) fn resumes_at(&self, source: u64) -> Option<u64> {
+        if !self.sources.is_current(source) || !self.sources.goes_on(source) {
+            return None;
+        }
+        let next = self.latest?.saturating_add(1);
+        let newest = self.by_sequence.range(next.saturating_sub(Self::REPAIRED)..);
+        let is_cut = |ordinal: &u64| self.group(*ordinal).is_some_and(|group| group.state() != State::Finished);
+        let mut cut = newest.filter(|(_, ordinal)| is_cut(ordinal)).map(|(sequence, _)| *sequence);
+        Some(cut.next().unwrap_or(next))
+    }
+
+    /// Whether a source is still writing a group.
+    pub(super) fn is_writing(&self, source: u64) -> bool {
+        self.groups.values().rev().any(|group| group.source == source && group.state() == State::Open)
     }
 
     /// Why a group that was asked for by number will not come.

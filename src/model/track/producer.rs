@@ -88,6 +88,17 @@ impl Producer {
         reader.wait(|log| log.is_done(self.source).then_some(())).await;
     }
 
+    /// Waits until the groups that this source has begun are complete, or void.
+    pub async fn written(&self) {
+        let mut reader = self.track.reader();
+        reader.wait(|log| (!log.is_writing(self.source)).then_some(())).await;
+    }
+
+    /// The sequence to ask the source from, when it goes on with what another one of the same publisher has sent.
+    pub fn resumes_at(&self) -> Option<u64> {
+        self.track.look(|log| log.resumes_at(self.source))
+    }
+
     /// Tells the track's constants.
     pub fn info(&self, info: TrackInfo) {
         self.feed.log.update(|log| log.set_info(self.feed.source, info));

@@ -32,6 +32,13 @@ impl Source {
         }
     }
 
+    /// Nobody waits for the peer to come back.
+    pub(in crate::session) fn goodbye(&self) {
+        if let Some(publisher) = lock(&self.0).as_mut() {
+            publisher.goodbye();
+        }
+    }
+
     /// For the tasks that feed tracks.
     pub(in crate::session) fn tracks(&self) -> Tracks {
         self.1.clone()

@@ -144,9 +144,10 @@ impl Feed<'_> {
         let session = self.session;
         session.conn.allow_uni(session.limits.publisher_uni);
         let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Lost };
+        let resumed = self.producer.resumes_at().map(Start::At);
         // Where age decides what comes first, the newest group alone is the one of no age. More may follow once the start is
         // settled.
-        let settles = session.dialect.starts_by_age && wish.start == Start::Latest;
+        let settles = resumed.is_none() && session.dialect.starts_by_age && wish.start == Start::Latest;
         if settles {
             wish.max_age = Some(Duration::ZERO);
         }
@@ -154,7 +155,10 @@ impl Feed<'_> {
             id: self.id,
             broadcast: self.path.clone(),
             track: self.producer.track().name.clone(),
-            preferences: wish.clone(),
+            preferences: match resumed {
+                Some(start) => Preferences { start, start_frame: 0, ..wish.clone() },
+                None => wish.clone(),
+            },
         };
         let (form, codec) = (session.form(), &session.dialect.subscribe);
         let sent = typed::send(&mut send, form, Some(stream::SUBSCRIBE), codec, &subscribe).await;
@@ -178,9 +182,11 @@ impl Feed<'_> {
                     Change::Wish(new) => {
                         leave_at = None;
                         let codec = session.dialect.subscribe_update.as_ref().filter(|_| session.dialect.send_updates);
+                        let start = resumed.filter(|_| new.start == wish.start).unwrap_or(new.start);
+                        let told = Preferences { start, ..new.clone() };
                         // A publisher that has sent everything need not listen any more; how it ends is in its replies.
                         if let Some(codec) = codec
-                            && typed::send(&mut send, form, None, codec, &new).await == Err(WriteError::Closed)
+                            && typed::send(&mut send, form, None, codec, &told).await == Err(WriteError::Closed)
                         {
                             return End::Lost;
                         }
@@ -189,8 +195,13 @@ impl Feed<'_> {
                     Change::Back => leave_at = None,
                     Change::Nobody => leave_at = Some(Instant::now() + LINGER),
                     Change::Replaced => {
+                        let handover = async {
+                            self.producer.outlasted().await;
+                            // Its last groups may be all but complete.
+                            let _ = timeout(GRACE, self.producer.written()).await;
+                        };
                         tokio::select! {
-                            () = self.producer.outlasted() => {}
+                            () = handover => {}
                             () = nobody(&mut wanted) => {}
                             () = replies.over(self) => {}
                         }
