@@ -82,6 +82,8 @@ async fn start(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Published relays beside ours.
 async fn clusters(args: Args) -> anyhow::Result<ExitCode> {
+    // Each cluster is two or three relays.
+    let args = Args { width: args.width.min(8), ..args };
     let Some(report) = report(mixed::cases(&args.relay), &args).await else { return Ok(ExitCode::FAILURE) };
     let files = mixed::all_files();
     let good = report.finish();

@@ -159,8 +159,8 @@ fn of(plan: Plan) -> Vec<Case> {
     for (from, to) in pairs() {
         for (promise, run) in across(plan.members[from].era.seat(), plan.members[to].era.seat()) {
             let title = title(promise, format!("{} to {}", names[from], names[to]));
-            if promise == "burst" && ![from, to].into_iter().all(|at| plan.members[at].era.is_thorough()) {
-                cases.push(Case::skipped(title, "that release leaves out groups that come at once".to_owned()));
+            if let Some(reason) = not_promised(promise, &plan, from, to) {
+                cases.push(Case::skipped(title, reason.to_owned()));
                 continue;
             }
             let shared = shared.clone();
@@ -207,6 +207,22 @@ fn of(plan: Plan) -> Vec<Case> {
         cases.push(Case::within(DEATH, title("hub dies", format!("{} and {}", names[1], names[2])), case));
     }
     cases
+}
+
+/// What published relays do not do, whoever they are joined with.
+fn not_promised(promise: &str, plan: &Plan, from: usize, to: usize) -> Option<&'static str> {
+    let era = |at: usize| plan.members[at].era;
+    let mut between = (0..plan.members.len()).filter(|at| ![from, to].contains(at));
+    match promise {
+        "burst" if !(era(from).is_thorough() && era(to).is_thorough()) => {
+            Some("that release leaves out groups that come at once")
+        }
+        // A way without prices, through a node of 0.14, ranks before one that costs 1.
+        "fetch through" | "fetch missing" if between.any(|at| era(at) == Era::Meshed) => {
+            Some("the way leads through that release, which refuses to fetch for another node what it has not")
+        }
+        _ => None,
+    }
 }
 
 /// Waits until what is published at one node is known at another.
