@@ -218,7 +218,9 @@ fn not_promised(promise: &str, plan: &Plan, from: usize, to: usize) -> Option<&'
             Some("that release leaves out groups that come at once")
         }
         // A way without prices, through a node of 0.14, ranks before one that costs 1.
-        "fetch through" | "fetch missing" if between.any(|at| era(at) == Era::Meshed) => {
+        "fetch through" | "fetch missing"
+            if [from, to].map(era) == [Era::Ours; 2] && between.any(|at| era(at) == Era::Meshed) =>
+        {
             Some("the way leads through that release, which refuses to fetch for another node what it has not")
         }
         _ => None,
