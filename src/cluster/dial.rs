@@ -77,7 +77,8 @@ enum Ended {
     Stopped,
 }
 
-/// Keeps one link with a node, at the addresses that are told, until dropped or this node stops.
+/// Keeps one link with a node, at the addresses that are told, until dropped, or until this node stops and the link is
+/// over.
 pub(super) async fn stay_linked(
     dials: Arc<Dials>,
     wanted: Wanted,
@@ -94,7 +95,10 @@ pub(super) async fn stay_linked(
     loop {
         while old.try_join_next().is_some() {}
         if wanted.yields {
-            place.wait_for_the_other_side().await;
+            tokio::select! {
+                () = place.wait_for_the_other_side() => {}
+                () = dials.stopped() => break,
+            }
         }
         let mut begun = Instant::now();
         let target = moved.take();
@@ -104,10 +108,7 @@ pub(super) async fn stay_linked(
         };
         let reason = match place.link(target.as_ref(), &to, &mut old).await {
             Err(reason) => reason,
-            Ok(Ended::Stopped) => {
-                while old.join_next().await.is_some() {}
-                return;
-            }
+            Ok(Ended::Stopped) => break,
             Ok(Ended::Superfluous) => continue,
             Ok(Ended::Moved(lasted, target)) => {
                 moved = target;
@@ -127,20 +128,22 @@ pub(super) async fn stay_linked(
         dials.links.failed(&node, address, reason.clone());
         if dials.config.dial.once {
             warn!(%node, reason, "no link, and no other attempt");
-            return;
+            break;
         }
         let Some(wait) = pause.next(begun.elapsed()) else {
             warn!(%node, reason, "no link, and given up");
-            return std::future::pending().await;
+            dials.stopped().await;
+            break;
         };
         warn!(%node, ?address, reason, again = ?wait, "no link");
         lost.notify_one();
         tokio::select! {
             () = sleep(wait) => {}
             _ = addresses.changed() => {}
-            () = dials.stopped() => return,
+            () = dials.stopped() => break,
         }
     }
+    while old.join_next().await.is_some() {}
 }
 
 /// A node at one place.
@@ -184,8 +187,10 @@ impl Place<'_> {
         if hop.is(dials.origin.hop()) {
             conn.close(close::NONE, "this is the same node");
             debug!(node = %self.wanted.name, ?remote, "this node itself");
-            sleep(ITSELF).await;
-            return Ok(Ended::Superfluous);
+            return Ok(tokio::select! {
+                () = sleep(ITSELF) => Ended::Superfluous,
+                () = dials.stopped() => Ended::Stopped,
+            });
         }
         let id = dials.origin.session();
         let (everything, dialect) = (Scope::everything(), peer.dialect);

@@ -26,14 +26,17 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// The same while nothing was found.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Keeps a link with each node that a name stands for.
+/// Keeps a link with each node that a name stands for, until dropped, or until this node stops and the links are over.
 pub(super) async fn follow(dials: Arc<Dials>, wanted: Wanted) {
     let mut nodes = HashMap::<Option<SocketAddr>, Node>::new();
     let mut tasks = JoinSet::new();
     let lost = Arc::new(Notify::new());
     loop {
-        let found =
-            timeout(DEADLINE, (dials.lookup)(&wanted.target)).await.unwrap_or_else(|_| Err("too slow".to_owned()));
+        let found = tokio::select! {
+            found = timeout(DEADLINE, (dials.lookup)(&wanted.target)) => found,
+            () = dials.stopped() => break,
+        };
+        let found = found.unwrap_or_else(|_| Err("too slow".to_owned()));
         let next = match found {
             Ok(addresses) => {
                 let now = groups(addresses);
@@ -67,8 +70,10 @@ pub(super) async fn follow(dials: Arc<Dials>, wanted: Wanted) {
             () = lost.notified() => {}
             // A link that is not to be had again.
             Some(_) = tasks.join_next(), if dials.config.dial.once && !tasks.is_empty() => return,
+            () = dials.stopped() => break,
         }
     }
+    while tasks.join_next().await.is_some() {}
 }
 
 struct Node {

@@ -16,6 +16,7 @@ mod join;
 mod path;
 
 use std::future::Future;
+use std::pin::Pin;
 
 use anyhow::{Result, bail};
 
@@ -29,7 +30,10 @@ use crate::report::Case;
 /// What a case is about: who publishes, who watches, through which relay, under which name.
 #[derive(Clone)]
 pub struct Setting {
+    /// Where the publisher goes.
     pub relay: Doors,
+    /// Where the viewers go: the same place, or another node of a cluster.
+    pub viewed: Doors,
     pub publisher: Seat,
     pub viewer: Seat,
     /// The broadcast's name, used by no other case.
@@ -39,7 +43,12 @@ pub struct Setting {
 impl Setting {
     fn new(relay: Doors, promise: &str, (publisher, viewer): Pair) -> Self {
         let seats = format!("{publisher}-{viewer}").replace('/', "-");
-        Self { relay, publisher, viewer, name: format!("{}/{seats}", promise.replace(' ', "-")) }
+        Self { viewed: relay.clone(), relay, publisher, viewer, name: format!("{}/{seats}", promise.replace(' ', "-")) }
+    }
+
+    /// How many relays the way from the publisher to the viewer has.
+    fn relays(&self) -> u32 {
+        if self.viewed.main == self.relay.main { 1 } else { 2 }
     }
 
     /// The publisher with its broadcast announced, and nobody watching.
@@ -51,7 +60,7 @@ impl Setting {
 
     /// One more viewer.
     async fn viewer(&self) -> Result<Viewer> {
-        Viewer::connect(&self.relay, self.viewer).await
+        Viewer::connect(&self.viewed, self.viewer).await
     }
 
     /// A publisher whose answer to the relay's first question is over, seen by `viewer`.
@@ -92,7 +101,7 @@ struct Live {
 ///
 /// The library sends SUBSCRIBE only while somebody waits for a group, and before 05 it accepts a subscription without
 /// asking anybody. So the viewer waits for its first group meanwhile, which cannot come yet.
-async fn reaching(watching: impl Future<Output = Result<Watching>>, broadcast: &Broadcast) -> Result<Watching> {
+pub async fn reaching(watching: impl Future<Output = Result<Watching>>, broadcast: &Broadcast) -> Result<Watching> {
     let mut watching = watching.await?;
     tokio::select! {
         wanted = broadcast.wanted() => wanted?,
@@ -163,6 +172,30 @@ pub fn unfinished(relay: &Doors) -> Vec<Case> {
 pub fn stopping(launch: &Launch) -> Vec<Case> {
     Seat::all().into_iter().map(|seat| drain::case(launch, seat)).collect()
 }
+
+/// What must hold where publisher and viewer are at different nodes of a cluster.
+pub fn across(publisher: Seat, viewer: Seat) -> Vec<(&'static str, Promise)> {
+    let mut promises: Vec<(&str, Promise)> = vec![
+        ("unwatched", |setting| Box::pin(demand::ends(setting))),
+        ("announce", |setting| Box::pin(announce::comes_and_goes(setting))),
+        ("republish", |setting| Box::pin(announce::starts_over(setting))),
+        ("deliver", |setting| Box::pin(deliver::frame_by_frame(setting))),
+        ("burst", |setting| Box::pin(deliver::burst(setting))),
+        ("join late", |setting| Box::pin(join::late(setting))),
+        ("viewer returns", |setting| Box::pin(demand::returns(setting))),
+        ("group reset", |setting| Box::pin(abrupt::reset(setting))),
+        ("no such track", |setting| Box::pin(demand::refused(setting))),
+    ];
+    if publisher.dialect.is_05_or_newer() && viewer.dialect.is_05_or_newer() {
+        promises.push(("datagram", |setting| Box::pin(datagram::arrives(setting))));
+        promises.push(("fetch through", |setting| Box::pin(fetch::through(setting))));
+        promises.push(("fetch missing", |setting| Box::pin(fetch::missing(setting))));
+    }
+    promises
+}
+
+/// A case that waits for its setting.
+pub type Promise = fn(Setting) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// Cases about the clients themselves, without which the others prove nothing.
 pub fn harness() -> Vec<Case> {

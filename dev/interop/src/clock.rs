@@ -1,6 +1,6 @@
 //! The published `moq-clock` program, run the way its README says, and the library watching the same clock.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,6 +12,7 @@ use crate::dialect::Seat;
 use crate::doors::Doors;
 use crate::http;
 use crate::peer::{Publisher, Viewer};
+use crate::programs;
 use crate::report::Case;
 
 /// What `moq-clock` speaks here, and the oldest dialect that needs no SETUP exchange.
@@ -28,10 +29,8 @@ const LINE: &str = "2000-01-01 00:00:00";
 
 /// The cases, or a line saying why there are none.
 pub fn cases(relay: &Doors, given: Option<PathBuf>) -> Vec<Case> {
-    let Some(program) = given.or_else(installed) else {
-        let reason = "moq-clock is not installed (cargo install moq-clock --version 0.10.21 --root \
-                      ~/.cache/moq-peers/moq-clock-0.10.21)";
-        return vec![Case::skipped(title("all"), reason.to_owned())];
+    let Some(program) = given.or_else(|| programs::installed("moq-clock", "0.10.21")) else {
+        return vec![Case::skipped(title("all"), programs::how_to_install("moq-clock", "0.10.21"))];
     };
     let clock = |name: &str| Clock { relay: relay.clone(), program: program.clone(), name: name.to_owned() };
     let mut cases = vec![
@@ -49,16 +48,6 @@ pub fn cases(relay: &Doors, given: Option<PathBuf>) -> Vec<Case> {
 
 fn title(what: &str) -> String {
     format!("moq-clock 03   {what}")
-}
-
-/// Where `tools/peers` puts it.
-fn installed() -> Option<PathBuf> {
-    let peers = std::env::var_os("MOQ_PEERS").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("moq-peers"))
-    })?;
-    Some(peers.join("moq-clock-0.10.21/bin/moq-clock")).filter(|program| program.is_file())
 }
 
 async fn to_itself(clock: Clock) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! Starts a relay binary, lets clients that other people wrote and published talk to each other through it, and compares
 //! what comes out with what went in. `report` runs cases; `cases` holds one file per promise; `peer` is the client library
-//! behind two small roles; `clock` drives the published `moq-clock` program.
+//! behind two small roles; `clock` drives the published `moq-clock` program; `mixed` has clusters of this relay and
+//! published ones.
 
 mod cases;
 mod clock;
@@ -11,8 +12,10 @@ mod dialect;
 mod doomed;
 mod doors;
 mod http;
+mod mixed;
 mod pairs;
 mod peer;
+mod programs;
 mod relay;
 mod report;
 mod tokens;
@@ -41,6 +44,10 @@ struct Args {
     #[arg(long)]
     upstream: bool,
 
+    /// Clusters of this relay and published ones, and nothing else.
+    #[arg(long, conflicts_with_all = ["upstream", "args"])]
+    mixed: bool,
+
     /// One more argument for the relay. Repeatable.
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     args: Vec<String>,
@@ -64,14 +71,35 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     match std::env::args().nth(1).as_deref() {
         Some(doomed::COMMAND) => doomed::run(),
-        _ => run(Args::parse()),
+        _ => start(Args::parse()),
     }
 }
 
 #[tokio::main]
+async fn start(args: Args) -> anyhow::Result<ExitCode> {
+    if args.mixed { clusters(args).await } else { run(args).await }
+}
+
+/// Published relays beside ours.
+async fn clusters(args: Args) -> anyhow::Result<ExitCode> {
+    // Each cluster is two or three relays.
+    let args = Args { width: args.width.min(8), ..args };
+    let Some(report) = report(mixed::cases(&args.relay), &args).await else { return Ok(ExitCode::FAILURE) };
+    let files = mixed::all_files();
+    let good = report.finish();
+    // Whoever asks for one cluster wants to look at it.
+    if good && args.only.is_none() {
+        let _ = std::fs::remove_dir_all(files);
+    } else {
+        println!("what the relays were told, and their output: {}", files.display());
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Clients of all kinds at one relay.
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let flavor = if args.upstream { Flavor::Upstream } else { Flavor::Ours };
-    let launch = Launch { binary: args.relay, flavor, extra: args.args };
+    let launch = Launch { binary: args.relay.clone(), flavor, extra: args.args.clone() };
     let mut relay = launch.start().await?;
     let mut unfinished = launch.speaking_everything().start().await?;
 
@@ -80,16 +108,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     cases.extend(cases::all(relay.doors()));
     cases.extend(cases::unfinished(unfinished.doors()));
     cases.extend(tokens::cases(&launch.binary));
-    cases.extend(clock::cases(relay.doors(), args.moq_clock));
-    if let Some(only) = &args.only {
-        cases.retain(|case: &Case| case.name().contains(only));
-    }
-    let mut report = Report::default();
-    tokio::select! {
-        () = report.run(cases, args.width) => {}
-        // Returning from here stops the relays and every other process; dying of the signal would not.
-        () = told_to_stop() => return Ok(ExitCode::FAILURE),
-    }
+    cases.extend(clock::cases(relay.doors(), args.moq_clock.clone()));
+    let Some(mut report) = report(cases, &args).await else { return Ok(ExitCode::FAILURE) };
 
     for relay in [&mut relay, &mut unfinished] {
         if let Some(status) = relay.exited() {
@@ -102,6 +122,19 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         println!("the relays' output: {} and {}", relay.log().display(), unfinished.log().display());
         ExitCode::FAILURE
     })
+}
+
+/// Runs the cases that are asked for; `None` when told to stop meanwhile. Returning from `main` then stops the relays and
+/// every other process; dying of the signal would not.
+async fn report(mut cases: Vec<Case>, args: &Args) -> Option<Report> {
+    if let Some(only) = &args.only {
+        cases.retain(|case: &Case| case.name().contains(only));
+    }
+    let mut report = Report::default();
+    tokio::select! {
+        () = report.run(cases, args.width) => Some(report),
+        () = told_to_stop() => None,
+    }
 }
 
 async fn told_to_stop() {

@@ -24,8 +24,19 @@ async fn step<T, E>(what: impl Fn() -> String, wait: impl Future<Output = Result
 where
     Result<T, E>: Context<T, E>,
 {
-    match timeout(STEP, wait).await {
+    within(STEP, what, wait).await
+}
+
+async fn within<T, E>(
+    patience: Duration,
+    what: impl Fn() -> String,
+    wait: impl Future<Output = Result<T, E>>,
+) -> Result<T>
+where
+    Result<T, E>: Context<T, E>,
+{
+    match timeout(patience, wait).await {
         Ok(result) => result.with_context(what),
-        Err(_) => bail!("{}: nothing for {} s", what(), STEP.as_secs()),
+        Err(_) => bail!("{}: nothing for {} s", what(), patience.as_secs()),
     }
 }

@@ -101,18 +101,9 @@ impl Launch {
         let doors = Doors::free()?;
         let log = doors.unix.with_extension("log");
         let output = File::create(&log)?;
-        let process = Command::new(&self.binary)
-            .args(self.flavor.args(&doors))
-            .args(&self.extra)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.binary.display()))?;
-        let mut relay = Relay { doors, log, process };
-        relay.ready().await?;
-        Ok(relay)
+        let mut command = Command::new(&self.binary);
+        command.args(self.flavor.args(&doors)).args(&self.extra);
+        Relay::spawn(command, doors, log, output).await
     }
 }
 
@@ -123,6 +114,20 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// Start it, which is told to listen at `doors`, and wait until it is ready.
+    pub async fn spawn(mut command: Command, doors: Doors, log: PathBuf, output: File) -> Result<Self> {
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.as_std().get_program().display()))?;
+        let mut relay = Self { doors, log, process };
+        relay.ready().await?;
+        Ok(relay)
+    }
+
     pub fn doors(&self) -> &Doors {
         &self.doors
     }
@@ -143,6 +148,11 @@ impl Relay {
         let status = Command::new("kill").arg(id.to_string()).status().await.context("cannot run kill")?;
         ensure!(status.success(), "kill {id}: {status}");
         Ok(())
+    }
+
+    /// SIGKILL.
+    pub async fn kill(mut self) -> Result<()> {
+        self.process.kill().await.context("the relay is killed")
     }
 
     /// Wait until it has stopped.

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -23,11 +24,20 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: String, run: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> Self {
-        let run = async {
-            match timeout(crate::DEADLINE, run).await {
+        Self::within(crate::DEADLINE, name, run)
+    }
+
+    /// A case with a deadline of its own.
+    pub fn within(
+        deadline: Duration,
+        name: String,
+        run: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> Self {
+        let run = async move {
+            match timeout(deadline, run).await {
                 Ok(Ok(())) => Outcome::Passed,
                 Ok(Err(err)) => Outcome::Failed(format!("{err:#}")),
-                Err(_) => Outcome::Failed(format!("nothing for {} s", crate::DEADLINE.as_secs())),
+                Err(_) => Outcome::Failed(format!("nothing for {} s", deadline.as_secs())),
             }
         };
         Self { name, run: Box::pin(run) }

@@ -10,7 +10,7 @@ use super::{Live, Setting};
 use crate::content::TRACK;
 use crate::peer::{Broadcast, Publisher, Viewer};
 
-/// How long a relay may go on receiving what nobody watches any more.
+/// How long each relay on the way may go on receiving what nobody watches any more.
 const LINGER: Duration = Duration::from_secs(8);
 
 /// How long one attempt to find a publisher may take.
@@ -20,7 +20,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 pub async fn ends(setting: Setting) -> Result<()> {
     let Live { source: _source, broadcast, viewer, watching } = watched(&setting).await?;
     drop((viewer, watching));
-    timeout(LINGER, broadcast.track.unused()).await.context("the relay unsubscribes")??;
+    timeout(setting.relays() * LINGER, broadcast.track.unused()).await.context("the relay unsubscribes")??;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::Setting;
 use crate::peer::{Publisher, Viewer};
 
 /// Published as `cam` below `/NAME`: seen as `NAME/cam` from the top and as `cam` from below.
-pub async fn becomes_the_root(Setting { relay, publisher, viewer, name }: Setting) -> Result<()> {
+pub async fn becomes_the_root(Setting { relay, publisher, viewer, name, .. }: Setting) -> Result<()> {
     let below = format!("/{name}");
     let source = Publisher::connect_at(&relay, publisher, &below, quic::Config::default()).await?;
     let broadcast = source.announce("cam")?;

@@ -9,7 +9,7 @@ use moq_net::{broadcast, origin, track};
 use moq_tokio::quic;
 
 use super::session::{Session, client};
-use super::{Watching, step};
+use super::{STEP, Watching, step, within};
 use crate::content::TRACK;
 use crate::dialect::Seat;
 use crate::doors::Doors;
@@ -42,12 +42,23 @@ impl Viewer {
 
     /// Wait until exactly `name` is announced.
     pub async fn discover(&mut self, name: &str) -> Result<()> {
-        step(|| format!("{name} is announced"), self.until(name, Kind::is_active)).await
+        self.discover_within(STEP, name).await
+    }
+
+    /// The same where that may take its time.
+    pub async fn discover_within(&mut self, patience: Duration, name: &str) -> Result<()> {
+        within(patience, || format!("{name} is announced"), self.until(name, Kind::is_active)).await
     }
 
     /// Wait until `name`, announced earlier, is gone.
     pub async fn retracted(&mut self, name: &str) -> Result<()> {
-        step(|| format!("{name} is retracted"), self.until(name, |kind| kind == Kind::Retracted)).await
+        self.retracted_within(STEP, name).await
+    }
+
+    /// The same where that may take its time.
+    pub async fn retracted_within(&mut self, patience: Duration, name: &str) -> Result<()> {
+        let gone = |kind| kind == Kind::Retracted;
+        within(patience, || format!("{name} is retracted"), self.until(name, gone)).await
     }
 
     async fn until(&mut self, name: &str, wanted: impl Fn(Kind) -> bool) -> Result<()> {
