@@ -139,7 +139,13 @@ impl Connection {
     }
 
     pub(super) async fn closed(&self) -> Closed {
-        closed(self.session.closed().await)
+        let error = self.session.closed().await;
+        // The library calls every end of a session that nobody has closed by the same name.
+        match (&error, self.quic().close_reason()) {
+            (web::SessionError::WebTransportError(web::WebTransportError::Closed(..)), _) | (_, None) => closed(error),
+            (_, Some(quinn::ConnectionError::ApplicationClosed(_))) => closed(error),
+            (_, Some(reason)) => lost(reason),
+        }
     }
 
     pub(super) fn allow_uni(&self, streams: u32) {
