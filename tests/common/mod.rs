@@ -13,6 +13,7 @@
 mod peer;
 mod publisher;
 mod relay;
+pub mod shape;
 mod stream;
 mod token;
 mod viewer;
@@ -28,6 +29,7 @@ use moq_relay::{
 pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
 pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, credulous, upgrade};
+pub use shape::Shape;
 pub use stream::{End, Reader};
 pub use token::{Key, assemble, from_now};
 pub use viewer::{Announced, Event, Fetched, Frame, GroupIn, Probed, Subscription, TrackAnswer};
