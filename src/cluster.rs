@@ -156,6 +156,15 @@ impl Cluster {
         *self.lookup.lock().unwrap_or_else(PoisonError::into_inner) = lookup;
     }
 
+    /// As it is at the time of each look-up.
+    fn lookup(self: &Arc<Self>) -> Lookup {
+        let cluster = self.clone();
+        Arc::new(move |target| {
+            let lookup = cluster.lookup.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            lookup(target)
+        })
+    }
+
     /// Who is linked with this node, and who should be.
     pub const fn links(&self) -> &Arc<Links> {
         &self.links
@@ -205,7 +214,7 @@ impl Cluster {
         let dials = Arc::new(Dials {
             dialer: Dialer::open(&means.transport, session::IDLE_STREAMS)?,
             config: config.clone(),
-            lookup: self.lookup.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            lookup: self.lookup(),
             client: means.client.clone(),
             origin: self.origin.clone(),
             links: self.links.clone(),
