@@ -1,0 +1,75 @@
+//! A cluster in one process: random programs of publishers, viewers, failing links and restarts, on a paused clock.
+//!
+//! `SEEDS=2000 cargo test --test simulation` runs as many seeds (100 unless told), `SEED=7` that one alone. Whatever a
+//! seed has found stays in [`REGRESSIONS`].
+
+mod common;
+
+mod simulation {
+    pub mod cluster;
+    pub mod content;
+    pub mod judge;
+    pub mod link;
+    pub mod node;
+    pub mod program;
+    pub mod publisher;
+    pub mod run;
+    pub mod topology;
+    pub mod viewer;
+}
+
+use simulation::run::run;
+
+/// Seeds that have failed once.
+const REGRESSIONS: [u64; 0] = [];
+
+/// How many seeds are run unless told otherwise.
+const SEEDS: u64 = 100;
+
+/// Into how many tests they are divided, so that they run beside each other.
+const PARTS: u64 = 4;
+
+#[test]
+fn the_first_part() {
+    part(0);
+}
+
+#[test]
+fn the_second_part() {
+    part(1);
+}
+
+#[test]
+fn the_third_part() {
+    part(2);
+}
+
+#[test]
+fn the_fourth_part() {
+    part(3);
+}
+
+#[test]
+fn what_has_failed_once() {
+    if number("SEED").is_none() {
+        all(REGRESSIONS);
+    }
+}
+
+fn part(part: u64) {
+    match number("SEED") {
+        Some(seed) if part == 0 => all([seed]),
+        Some(_) => {}
+        None => all((0..number("SEEDS").unwrap_or(SEEDS)).filter(|seed| seed % PARTS == part)),
+    }
+}
+
+fn all(seeds: impl IntoIterator<Item = u64>) {
+    let failed: Vec<_> =
+        seeds.into_iter().filter(|seed| run(*seed).inspect_err(|story| eprintln!("{story}")).is_err()).collect();
+    assert!(failed.is_empty(), "failed: SEED={failed:?}");
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
+}
