@@ -17,6 +17,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use crate::common::settle;
+
 #[derive(Debug)]
 pub struct Node {
     pub hop: HopId,
@@ -89,7 +91,7 @@ impl Node {
     pub async fn kill(mut self) -> Result<(), String> {
         self.connections.iter().for_each(|conn| conn.close(0, ""));
         self.sessions.shutdown().await;
-        self.nothing_is_left()
+        self.nothing_is_left().await
     }
 
     /// Waits until every session is over by itself.
@@ -97,11 +99,13 @@ impl Node {
         let all = async { while self.sessions.join_next().await.is_some() {} };
         let waited = timeout(Duration::from_secs(60), all).await;
         waited.map_err(|_| format!("{} sessions do not end", self.sessions.len()))?;
-        self.nothing_is_left()
+        self.nothing_is_left().await
     }
 
-    fn nothing_is_left(&mut self) -> Result<(), String> {
+    async fn nothing_is_left(&mut self) -> Result<(), String> {
         drop(self.watcher.take());
+        // Tasks of sessions that are over are dropped on their next turn.
+        settle().await;
         let (used, empty) = (self.origin.cache().used(), self.origin.is_empty());
         if empty && used == 0 { Ok(()) } else { Err(format!("{used} bytes are left, and {:#?}", self.origin)) }
     }
