@@ -14,6 +14,7 @@ mod simulation {
     pub mod program;
     pub mod publisher;
     pub mod run;
+    pub mod today;
     pub mod topology;
     pub mod viewer;
 }

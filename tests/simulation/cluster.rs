@@ -21,13 +21,12 @@ use super::{
     node::{Node, Other},
     program::{Step, Then},
     publisher::{Left, Publisher},
+    today::{LINGER, dialects},
     topology::{Shape, islands},
     viewer::Viewer,
 };
 use crate::common::{self, settle};
 
-/// How long routes that are lost are kept for their return.
-const LINGER: Duration = Duration::ZERO;
 /// When everything that happens after a change has happened: links are dialed again, a track that has ended has waited
 /// for groups to come.
 const QUIET: Duration = Duration::from_millis(1500);
@@ -35,8 +34,6 @@ const QUIET: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const BROADCASTS: [&str; 3] = ["room/a", "room/b", "solo"];
-/// Those that name the nodes a broadcast has passed.
-const DIALECTS: [&str; 3] = ["04", "05", "06"];
 const VIEWERS: [&str; 4] = ["03", "04", "05", "06"];
 
 #[derive(Debug)]
@@ -46,6 +43,8 @@ pub struct Cluster {
     pub links: Vec<Link>,
     publishers: Vec<Publisher>,
     viewers: Vec<Viewer>,
+    /// Those of nodes and publishers.
+    dialects: [&'static str; 3],
     ledger: Ledger,
     next_id: u64,
 }
@@ -57,10 +56,10 @@ impl Cluster {
         let nodes = (0..count).map(|_| Node::new(HopId(fresh(&mut next_id)))).collect();
         let nodes = Arc::new(Mutex::new(nodes));
         let ledger = Ledger::default();
-        let dialects = DIALECTS.map(common::dialect);
+        let dialects = dialects(shape, rng.random_bool(0.5));
         let links = shape.links(count).into_iter();
-        let links = links.map(|ends| Link::new(ends, &dialects, rng, &nodes, &ledger)).collect();
-        Self { shape, nodes, links, publishers: Vec::new(), viewers: Vec::new(), ledger, next_id }
+        let links = links.map(|ends| Link::new(ends, &dialects.map(common::dialect), rng, &nodes, &ledger)).collect();
+        Self { shape, nodes, links, publishers: Vec::new(), viewers: Vec::new(), dialects, ledger, next_id }
     }
 
     /// Something that can happen now.
@@ -84,7 +83,7 @@ impl Cluster {
         let broadcast = *choose(&BROADCASTS, rng)?;
         Some(match rng.random_range(0..100) {
             0..10 if self.publishers.len() < 6 => {
-                let dialect = choose(&DIALECTS, rng)?;
+                let dialect = choose(&self.dialects, rng)?;
                 Step::Publish { publisher: fresh(&mut self.next_id), node, broadcast, dialect }
             }
             10..45 => {

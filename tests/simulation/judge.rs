@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     content::{Ended, Truth, Work},
+    today::RESUMES,
     viewer::{Heard, Transcript},
 };
 use crate::common::End;
-
-/// Whether a track that changes its route goes on with the very next group. Without that, groups made around a change of
-/// links or publishers may be missed.
-pub const RESUMES: bool = false;
 
 /// Whether everything that is on its way has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
