@@ -5,6 +5,7 @@
 
 mod common;
 
+#[expect(unreachable_pub, reason = "the parts of a test crate are public to one another alone")]
 mod simulation {
     pub mod cluster;
     pub mod content;

@@ -1,7 +1,10 @@
 //! What a subscription may get: a run of one publisher's groups without a gap, then perhaps another's, until it is
 //! reset or ends.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::{
     content::{Ended, Truth, Work},
@@ -9,6 +12,10 @@ use super::{
     viewer::{Heard, Transcript},
 };
 use crate::common::End;
+
+/// When nodes have forgotten a group: nobody keeps one longer than the shortest max age that any dialect assumes, and
+/// nodes that ask for everything again take it for new.
+const FORGOTTEN: Duration = Duration::from_secs(5);
 
 /// Whether everything that is on its way has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,10 +29,13 @@ pub fn judge(
     track: usize,
     settled: Settled,
 ) -> Result<(), String> {
-    let mut complete = HashSet::new();
+    let mut complete = HashMap::new();
     for heard in &transcript.groups {
         group(heard, truth, track)?;
-        if heard.end == Some(End::Fin) && !complete.insert(heard.sequence) {
+        if heard.end == Some(End::Fin)
+            && let Some(before) = complete.insert(heard.sequence, heard.at)
+            && (RESUMES || heard.at - before < FORGOTTEN)
+        {
             return Err(format!("group {} came twice", heard.sequence));
         }
     }

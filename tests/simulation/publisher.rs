@@ -58,10 +58,6 @@ impl Publisher {
         Self { id, node, broadcast: broadcast.to_owned(), announced, peer, studio, _tasks: tasks }
     }
 
-    pub fn dialect(&self) -> &'static Dialect {
-        self.peer.dialect
-    }
-
     pub fn lives(&self) -> bool {
         self.peer.conn.closed().now_or_never().is_none()
     }

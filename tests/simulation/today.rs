@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topology::Shape;
 
 /// Whether a track that changes its route goes on with the very next group. Without that, groups made around a change of
-/// links or publishers may be missed.
+/// links or publishers may be missed, and one that nobody remembers comes again.
 pub const RESUMES: bool = false;
 
 /// How long routes that are lost are kept for their return.

@@ -14,7 +14,7 @@ use moq_relay::{
         lite::{setup::Setup, subscribe::Reply},
     },
 };
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet, time::Instant};
 
 use super::content::{Ledger, Place, TRACKS};
 use crate::common::{Announced, End, Event, GroupIn, Peer, Reader, latest};
@@ -38,10 +38,6 @@ impl Viewer {
         let announced = peer.announced("").await;
         let ledger = ledger.clone();
         Self { id, node, announced, live: BTreeMap::new(), subscriptions: Vec::new(), peer, ledger }
-    }
-
-    pub fn dialect(&self) -> &'static Dialect {
-        self.peer.dialect
     }
 
     pub fn lives(&self) -> bool {
@@ -124,6 +120,7 @@ pub struct Heard {
     pub end: Option<End>,
     /// [`Truth::changes`](super::content::Truth::changes) when it was opened.
     pub changes: u64,
+    pub at: Instant,
     /// What is wrong with its frames.
     pub wrong: Option<String>,
 }
@@ -159,7 +156,8 @@ impl Scribe {
             let sequence = group.sequence();
             let changes = self.ledger.lock().unwrap().changes;
             let mut transcript = self.transcript.lock().unwrap();
-            let heard = Heard { sequence, publisher: None, frames: 0, end: None, changes, wrong: None };
+            let heard =
+                Heard { sequence, publisher: None, frames: 0, end: None, changes, at: Instant::now(), wrong: None };
             transcript.groups.push(heard);
             open.spawn(self.clone().group(transcript.groups.len() - 1, group));
         }
@@ -178,7 +176,7 @@ impl Scribe {
                 }
             };
             let place = Place::of(&payload);
-            let publisher = heard.publisher.or(place.as_ref().map(|place| place.publisher));
+            let publisher = heard.publisher.or_else(|| Some(place.as_ref()?.publisher));
             heard.publisher = publisher;
             let expected = publisher.map(|publisher| Place {
                 publisher,
@@ -188,7 +186,7 @@ impl Scribe {
                 frame: heard.frames,
             });
             if place.is_none() || place != expected {
-                heard.wrong.get_or_insert(format!("{place:?} where {expected:?} belongs"));
+                heard.wrong.get_or_insert_with(|| format!("{place:?} where {expected:?} belongs"));
             }
             heard.frames += 1;
         }
