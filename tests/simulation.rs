@@ -15,6 +15,7 @@ mod simulation {
     pub mod program;
     pub mod publisher;
     pub mod run;
+    pub mod spy;
     pub mod today;
     pub mod topology;
     pub mod viewer;

@@ -21,6 +21,7 @@ use super::{
     node::{Node, Other},
     program::{Step, Then},
     publisher::{Left, Publisher},
+    spy::Spy,
     today::{LINGER, dialects},
     topology::{Shape, islands},
     viewer::Viewer,
@@ -43,6 +44,8 @@ pub struct Cluster {
     pub links: Vec<Link>,
     publishers: Vec<Publisher>,
     viewers: Vec<Viewer>,
+    /// At one end of each link, under the name of the other.
+    spies: Vec<Spy>,
     /// Those of nodes and publishers.
     dialects: [&'static str; 3],
     ledger: Ledger,
@@ -50,7 +53,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn new(rng: &mut StdRng) -> Self {
+    pub async fn new(rng: &mut StdRng) -> Self {
         let (count, shape) = (rng.random_range(3..=5), Shape::draw(rng));
         let mut next_id = 1;
         let nodes = (0..count).map(|_| Node::new(HopId(fresh(&mut next_id)))).collect();
@@ -59,7 +62,10 @@ impl Cluster {
         let dialects = dialects(shape, rng.random_bool(0.5));
         let links = shape.links(count).into_iter();
         let links = links.map(|ends| Link::new(ends, &dialects.map(common::dialect), rng, &nodes, &ledger)).collect();
-        Self { shape, nodes, links, publishers: Vec::new(), viewers: Vec::new(), dialects, ledger, next_id }
+        let (publishers, viewers, spies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cluster = Self { shape, nodes, links, publishers, viewers, spies, dialects, ledger, next_id };
+        cluster.send_spies().await;
+        cluster
     }
 
     /// Something that can happen now.
@@ -219,10 +225,20 @@ impl Cluster {
                 self.publishers.retain(|publisher| publisher.node != *node);
                 self.viewers.retain(|viewer| viewer.node != *node);
                 old.kill().await.map_err(|left| format!("node {node} was killed: {left}"))?;
+                self.send_spies().await;
             }
             Step::Pause { milliseconds } => sleep(Duration::from_millis(*milliseconds)).await,
         }
         Ok(())
+    }
+
+    /// One to an end of each link, in place of those before.
+    async fn send_spies(&mut self) {
+        self.spies.clear();
+        for Link { ends: (at, other), dialect, .. } in &self.links {
+            let name = self.nodes.lock().unwrap()[*other].hop;
+            self.spies.push(Spy::new(self.visit(*at, dialect), dialect, name).await);
+        }
     }
 
     /// A connection with a node.
@@ -276,6 +292,11 @@ impl Cluster {
                 let own = ok.map(|ok| ok.hop.0).filter(|_| !event.hops().is_empty());
                 let hops: Vec<_> = event.hops().iter().copied().chain(own).collect();
                 no_loop(&hops, viewer.id).map_err(|fault| format!("viewer {}: {fault}", viewer.id))?;
+            }
+        }
+        for spy in &mut self.spies {
+            for hops in spy.ways().await {
+                no_loop(&hops, spy.name.0).map_err(|fault| format!("node {:?} was told: {fault}", spy.name))?;
             }
         }
         for publisher in &mut self.publishers {
@@ -346,11 +367,11 @@ impl Cluster {
 
     /// Everybody leaves.
     async fn leave(self) -> Result<(), String> {
-        let Self { nodes, links, publishers, viewers, .. } = self;
+        let Self { nodes, links, publishers, viewers, spies, .. } = self;
         publishers.iter().for_each(Publisher::die);
         viewers.iter().for_each(Viewer::die);
         links.iter().for_each(Link::cut);
-        drop((publishers, viewers));
+        drop((publishers, viewers, spies));
         let nodes = std::mem::take(&mut *nodes.lock().unwrap());
         for (at, node) in nodes.into_iter().enumerate() {
             node.deserted().await.map_err(|left| format!("node {at} is deserted: {left}"))?;

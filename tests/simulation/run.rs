@@ -40,7 +40,7 @@ pub fn run(seed: u64) -> Result<(), String> {
 
 async fn play(seed: u64, story: &Story) -> Result<(), String> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut cluster = Cluster::new(&mut rng);
+    let mut cluster = Cluster::new(&mut rng).await;
     story.tell(format!("{} nodes, {:?}", cluster.nodes.lock().unwrap().len(), cluster.shape));
     for (at, link) in cluster.links.iter().enumerate() {
         story.tell(format!("link {at}: {:?}, {}, price {:?}", link.ends, link.dialect.name, link.price));
