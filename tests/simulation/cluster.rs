@@ -8,7 +8,7 @@ use std::{
 
 use moq_relay::{
     transport::{Connection, memory},
-    types::HopId,
+    types::{HopId, code},
     wire::Dialect,
 };
 use rand::{Rng, rngs::StdRng};
@@ -26,7 +26,7 @@ use super::{
     topology::{Shape, islands},
     viewer::Viewer,
 };
-use crate::common::{self, settle};
+use crate::common::{self, End, settle};
 
 /// When everything that happens after a change has happened: links are dialed again, a track that has ended has waited
 /// for groups to come.
@@ -44,6 +44,8 @@ pub struct Cluster {
     pub links: Vec<Link>,
     publishers: Vec<Publisher>,
     viewers: Vec<Viewer>,
+    /// The publishers that were there when the world was at rest last, and still are.
+    steady: BTreeSet<u64>,
     /// At one end of each link, under the name of the other.
     spies: Vec<Spy>,
     /// Those of nodes and publishers.
@@ -63,7 +65,18 @@ impl Cluster {
         let links = shape.links(count).into_iter();
         let links = links.map(|ends| Link::new(ends, &dialects.map(common::dialect), rng, &nodes, &ledger)).collect();
         let (publishers, viewers, spies) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cluster = Self { shape, nodes, links, publishers, viewers, spies, dialects, ledger, next_id };
+        let mut cluster = Self {
+            shape,
+            nodes,
+            links,
+            publishers,
+            viewers,
+            steady: BTreeSet::new(),
+            spies,
+            dialects,
+            ledger,
+            next_id,
+        };
         cluster.send_spies().await;
         cluster
     }
@@ -128,6 +141,7 @@ impl Cluster {
     pub async fn step(&mut self, step: &Step, then: Then) -> Result<(), String> {
         let stuck = |_| "this step never ends".to_owned();
         timeout(PATIENCE, self.happen(step)).await.map_err(stuck)??;
+        self.steady.retain(|id| self.publishers.iter().any(|publisher| publisher.id == *id));
         match then {
             Then::AtOnce => return Ok(()),
             Then::Shortly => settle().await,
@@ -261,6 +275,7 @@ impl Cluster {
         self.no_loops().await?;
         if settled.0 {
             self.everybody_knows()?;
+            self.nobody_is_cut_off()?;
         }
         for viewer in &self.viewers {
             if !viewer.lives() {
@@ -334,6 +349,31 @@ impl Cluster {
         Ok(())
     }
 
+    /// As long as some publisher is on the same node, a subscription goes on, ends, or is reset for other content.
+    fn nobody_is_cut_off(&mut self) -> Result<(), String> {
+        for viewer in &mut self.viewers {
+            for (at, watching) in viewer.subscriptions.iter_mut().enumerate() {
+                let transcript = watching.transcript.lock().unwrap();
+                let is_near = |publisher: &&Publisher| {
+                    publisher.node == viewer.node
+                        && publisher.broadcast == watching.broadcast
+                        && self.steady.contains(&publisher.id)
+                };
+                let source = self.publishers.iter().find(is_near);
+                let expected = matches!(transcript.end, None | Some(End::Fin | End::Reset(code::OLD)));
+                if let (true, false, Some(source)) = (watching.went_on, expected, source) {
+                    let (id, track, source) = (viewer.id, watching.track, source.id);
+                    return Err(format!(
+                        "viewer {id}, subscription {at}, track {track} is cut off, beside publisher {source}: {transcript:#?}"
+                    ));
+                }
+                watching.went_on = transcript.end.is_none();
+            }
+        }
+        self.steady = self.publishers.iter().map(|publisher| publisher.id).collect();
+        Ok(())
+    }
+
     /// Every subscription that goes on has the newest group of one of the publishers.
     fn nobody_starves(&self) -> Result<(), String> {
         let truth = self.ledger.lock().unwrap();
@@ -348,9 +388,7 @@ impl Cluster {
                 let newest = |publisher: &Publisher| {
                     let newest = truth.works[&publisher.id].tracks[watching.track].len() as u64 - 1;
                     let is_newest = |heard: &super::viewer::Heard| {
-                        heard.sequence == newest
-                            && heard.publisher == Some(publisher.id)
-                            && heard.end == Some(common::End::Fin)
+                        heard.sequence == newest && heard.publisher == Some(publisher.id) && heard.end == Some(End::Fin)
                     };
                     transcript.groups.iter().any(is_newest)
                 };

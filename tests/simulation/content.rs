@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tokio::time::Instant;
+
 /// The tracks of every broadcast.
 pub const TRACKS: [&str; 2] = ["video", "audio"];
 
@@ -39,6 +41,7 @@ pub struct Made {
     pub end: Option<Ended>,
     /// [`Truth::changes`] when it was begun.
     pub changes: u64,
+    pub at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

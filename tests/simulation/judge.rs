@@ -2,12 +2,12 @@
 //! reset or ends.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
 use super::{
-    content::{Ended, Truth, Work},
+    content::{Ended, Made, Truth, Work},
     today::RESUMES,
     viewer::{Heard, Transcript},
 };
@@ -29,13 +29,11 @@ pub fn judge(
     track: usize,
     settled: Settled,
 ) -> Result<(), String> {
-    let mut complete = HashMap::new();
+    let mut complete = HashSet::new();
     for heard in &transcript.groups {
-        group(heard, truth, track)?;
-        if heard.end == Some(End::Fin)
-            && let Some(before) = complete.insert(heard.sequence, heard.at)
-            && (RESUMES || heard.at - before < FORGOTTEN)
-        {
+        let made = group(heard, truth, track)?;
+        let forgotten = made.is_some_and(|made| heard.at - made.at > FORGOTTEN);
+        if heard.end == Some(End::Fin) && !complete.insert(heard.sequence) && (RESUMES || !forgotten) {
             return Err(format!("group {} came twice", heard.sequence));
         }
     }
@@ -69,7 +67,7 @@ fn runs(groups: &[Heard]) -> impl Iterator<Item = Vec<&Heard>> {
 }
 
 /// Every frame is right, and only a group that its publisher finished is finished.
-fn group(heard: &Heard, truth: &Truth, track: usize) -> Result<(), String> {
+fn group<'a>(heard: &Heard, truth: &'a Truth, track: usize) -> Result<Option<&'a Made>, String> {
     let sequence = heard.sequence;
     if let Some(wrong) = &heard.wrong {
         return Err(format!("group {sequence}: {wrong}"));
@@ -81,13 +79,13 @@ fn group(heard: &Heard, truth: &Truth, track: usize) -> Result<(), String> {
     let made = made.transpose()?;
     match heard.end {
         Some(End::Fin) => match made {
-            Some(made) if made.end == Some(Ended::Finished) && made.frames == heard.frames => Ok(()),
+            Some(made) if made.end == Some(Ended::Finished) && made.frames == heard.frames => Ok(Some(made)),
             made => {
                 Err(format!("group {sequence} is finished after {} frames, but was made so: {made:?}", heard.frames))
             }
         },
         Some(End::FinInside) => Err(format!("group {sequence} is finished inside a frame")),
-        Some(End::Reset(_) | End::Closed) | None => Ok(()),
+        Some(End::Reset(_) | End::Closed) | None => Ok(made),
     }
 }
 

@@ -74,7 +74,14 @@ impl Viewer {
             ledger: self.ledger.clone(),
         };
         tasks.spawn(scribe.groups(groups));
-        self.subscriptions.push(Watching { broadcast: broadcast.to_owned(), track, transcript, out, _tasks: tasks });
+        self.subscriptions.push(Watching {
+            broadcast: broadcast.to_owned(),
+            track,
+            transcript,
+            went_on: false,
+            out,
+            _tasks: tasks,
+        });
     }
 
     /// Its connection fails.
@@ -89,6 +96,8 @@ pub struct Watching {
     pub broadcast: String,
     pub track: usize,
     pub transcript: Arc<Mutex<Transcript>>,
+    /// It went on when the world was at rest last.
+    pub went_on: bool,
     out: SendStream,
     _tasks: JoinSet<()>,
 }
