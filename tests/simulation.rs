@@ -23,8 +23,14 @@ mod simulation {
 
 use simulation::run::run;
 
-/// Seeds that have failed once.
-const REGRESSIONS: [u64; 0] = [];
+/// Seeds that have failed once. Another way to draw makes other programs of them: find new ones then.
+///
+/// * 1, 73, 106, 122, 144, 145: names that stayed or went missing behind moq-lite-04 links
+/// * 1, 19, 43, 90, 122: announcements for ever where moq-lite-06 meets older dialects
+/// * 9, 13, 143, 582: a gap, or a group again, at a change of route
+///
+/// What they found is behind the constants of `simulation/today.rs`.
+const REGRESSIONS: [u64; 13] = [1, 9, 13, 19, 43, 73, 90, 106, 122, 143, 144, 145, 582];
 
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 100;
