@@ -153,9 +153,15 @@ impl Feed {
 
     /// Opens a group, after the answer to SUBSCRIBE if this is the first.
     pub async fn group(&mut self, sequence: u64) -> GroupOut {
+        self.try_group(sequence).await.expect("the session lives")
+    }
+
+    /// The same, if the session lives.
+    pub async fn try_group(&mut self, sequence: u64) -> Option<GroupOut> {
         self.start(sequence).await;
         self.streams += 1;
-        self.open(Header { subscribe: self.subscribe.id, sequence, frame_start: 0 }).await
+        let header = Header { subscribe: self.subscribe.id, sequence, frame_start: 0 };
+        open(self.conn.clone(), self.dialect.framing, header).await
     }
 
     /// A whole group; timestamps are 1000 apart and start at 1000 times 100 times the sequence.
@@ -169,12 +175,7 @@ impl Feed {
 
     /// Opens a stream with any header at all.
     pub async fn open(&self, header: Header) -> GroupOut {
-        let framing = self.dialect.framing;
-        let mut out = vec![stream::GROUP as u8];
-        framing.encode_group(&header, &mut out);
-        let mut stream = self.conn.open_uni().await.expect("the session lives");
-        let _ = stream.write(out.into()).await;
-        GroupOut { stream, framing, previous: 0 }
+        open(self.conn.clone(), self.dialect.framing, header).await.expect("the session lives")
     }
 
     /// Accepts the subscription, once: SUBSCRIBE_OK or SUBSCRIBE_START.
@@ -206,6 +207,15 @@ impl Feed {
             None => Err(soon(self.reader.end()).await),
         }
     }
+}
+
+/// A group stream, if the session lives.
+async fn open(conn: Connection, framing: Framing, header: Header) -> Option<GroupOut> {
+    let mut out = vec![stream::GROUP as u8];
+    framing.encode_group(&header, &mut out);
+    let mut stream = conn.open_uni().await.ok()?;
+    let _ = stream.write(out.into()).await;
+    Some(GroupOut { stream, framing, previous: 0 })
 }
 
 /// When the frames of [`Feed::whole_group`] are.

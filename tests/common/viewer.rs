@@ -262,6 +262,11 @@ impl Subscription {
         send(&mut self.out, self.dialect, None, &self.dialect.subscribe_update.unwrap(), preferences).await;
     }
 
+    /// What is said to the relay, what it answers, and the groups: for those who wait for ever for all of it at once.
+    pub fn into_parts(self) -> (SendStream, Reader, mpsc::UnboundedReceiver<GroupIn>) {
+        (self.out, self.reader, self.groups)
+    }
+
     /// Unsubscribes and forgets the id.
     pub fn leave(&mut self) {
         self.by_id.lock().unwrap().remove(&self.id);
@@ -296,27 +301,33 @@ impl GroupIn {
 
     /// The next frame, or how the stream ended.
     pub async fn frame(&mut self) -> Result<Frame, End> {
-        let (timestamp, size) = self.begin().await?;
-        Ok(Frame { timestamp, payload: soon(self.reader.bytes(size)).await? })
+        soon(self.next_frame()).await
+    }
+
+    /// The same, however long it takes.
+    pub async fn next_frame(&mut self) -> Result<Frame, End> {
+        let (timestamp, size) = self.header().await?;
+        Ok(Frame { timestamp, payload: self.reader.bytes(size).await? })
     }
 
     /// What precedes the next frame's payload: timestamp and size.
     pub async fn begin(&mut self) -> Result<(Option<u64>, usize), End> {
+        soon(self.header()).await
+    }
+
+    async fn header(&mut self) -> Result<(Option<u64>, usize), End> {
         let framing = self.dialect.framing;
         let mut header = Vec::new();
-        let read = soon(async {
-            loop {
-                if let Some((header, _)) = framing.decode_frame(&header).expect("a frame header") {
-                    return Ok(header);
-                }
-                match self.reader.bytes(1).await {
-                    Ok(byte) => header.extend_from_slice(&byte),
-                    Err(End::FinInside) if header.is_empty() => return Err(End::Fin),
-                    Err(end) => return Err(end),
-                }
+        let FrameHeader { delta, size } = loop {
+            if let Some((header, _)) = framing.decode_frame(&header).expect("a frame header") {
+                break header;
             }
-        });
-        let FrameHeader { delta, size } = read.await?;
+            match self.reader.bytes(1).await {
+                Ok(byte) => header.extend_from_slice(&byte),
+                Err(End::FinInside) if header.is_empty() => return Err(End::Fin),
+                Err(end) => return Err(end),
+            }
+        };
         self.previous = self.previous.checked_add_signed(delta).expect("no time before 0");
         Ok((framing.timestamps.then_some(self.previous), usize::try_from(size).unwrap()))
     }
