@@ -76,8 +76,10 @@ async fn a_name_with_several_addresses_is_several_nodes() {
     // One of them is taken out of the name, and one dies.
     node.cluster.look_up_by(Arc::new(move |_| Box::pin(async move { Ok(all[..2].to_vec()) })));
     nodes[0].stop.send_replace(true);
-    for _ in 0..2 {
-        assert!(matches!(announced.next().await, Event::Ended(_)));
+    let mut left = 3;
+    while left > 1 {
+        // The way to one that is about to leave becomes the last choice first.
+        left -= usize::from(matches!(announced.next().await, Event::Ended(_)));
     }
 }
 
@@ -107,7 +109,7 @@ async fn nodes_are_told_to_whoever_may_see_everything() {
             let page: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
             let told = page["nodes"].as_array().unwrap();
             if told.len() == 2
-                && told.iter().any(|node| node["connections"][0]["routes"] == 2)
+                && told.iter().any(|node| node["connections"][0]["routes"] == 3)
                 && told.iter().any(|node| node["dials"][0]["failures"] != 0)
             {
                 assert!(!answer.body.contains("secret"));

@@ -70,6 +70,10 @@ impl Cluster {
                 None => nameless.push(Node { links: vec![entry], ..Node::default() }),
             }
         }
+        // What it is told of itself is no news.
+        if let Some(own) = self.config.node.as_ref().and_then(|node| Name::parse(node).ok()) {
+            named.remove(&own);
+        }
         let named = named.into_iter().map(|(name, node)| Node { name: Some(name), ..node });
         Status { node: self.config.node.clone(), hop: self.origin.hop(), nodes: named.chain(nameless).collect() }
     }

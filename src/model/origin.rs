@@ -28,7 +28,7 @@ use tree::{Broadcast, Node, Running};
 use super::{
     cache::{Cache, Share},
     group::State,
-    track::{Closed, Home, Interest, Track},
+    track::{Closed, Home, Interest, Producer, Track},
     watch::{Reader, Watch},
 };
 use crate::types::{Cost, HopId, Hops, Path, Scope, code};
@@ -300,13 +300,20 @@ impl View {
         };
         let is_first = !found.carries(route.id);
         let running = found.tracks.entry((path.clone(), name.to_owned())).or_default();
-        if let Some(running) = running.iter().find(|running| running.route == route.id) {
+        let is_usable = |id: u64| {
+            let mut routes = found.routes.iter();
+            routes.any(|route| route.id == id && asker.is_none_or(|asker| !route.leads_back_to(asker)))
+        };
+        // One for which this route leads nowhere knows a better one.
+        let goes_around = |running: &&Running| running.refused.contains(&route.id) && is_usable(running.route);
+        let same = running.iter().find(|running| running.route == route.id);
+        if let Some(running) = same.or_else(|| running.iter().find(goes_around)) {
             return Ok(running.track.interest());
         }
         let home: Weak<Origin> = Arc::downgrade(&self.origin);
         let track = Track::new(path, name.to_owned(), *self.origin.cache.limits(), home);
         let interest = track.interest();
-        running.push(Running { track: track.clone(), route: route.id, asker });
+        running.push(Running { track: track.clone(), route: route.id, asker, refused: Vec::new() });
         route.ask(&track);
         if is_first {
             tree.notify_nodes(&at);
@@ -520,6 +527,24 @@ impl Tracks {
     pub fn retire(&self, track: &Arc<Track>) -> bool {
         retire(&self.0, track)
     }
+
+    /// The way to a source has turned out to lead nowhere: asks over another one, if there is any.
+    pub fn try_another(&self, producer: &Producer) -> bool {
+        let mut tree = self.0.tree();
+        let track = producer.track();
+        let Some((at, ..)) = tree.running(track) else { return false };
+        if producer.is_replaced() {
+            return true;
+        }
+        let broadcast = &mut tree.node(&at).broadcast;
+        let running = broadcast.tracks.values_mut().flatten().find(|running| Arc::ptr_eq(&running.track, track));
+        let Some(running) = running else { return false };
+        running.refused.push(running.route);
+        let Some(route) = running.best(&broadcast.routes, &at) else { return false };
+        running.route = route.id;
+        route.ask(track);
+        true
+    }
 }
 
 /// How a route goes away.
@@ -580,7 +605,7 @@ impl Broadcast {
     fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
         let mut lost = Vec::new();
         self.tracks.retain(|_, running| {
-            running.retain_mut(|running| match best(&self.routes, at, running.asker) {
+            running.retain_mut(|running| match running.best(&self.routes, at) {
                 Some(route) => {
                     if route.id != std::mem::replace(&mut running.route, route.id) {
                         route.ask(&running.track);

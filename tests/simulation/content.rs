@@ -5,8 +5,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::time::Instant;
-
 /// The tracks of every broadcast.
 pub const TRACKS: [&str; 2] = ["video", "audio"];
 
@@ -41,7 +39,6 @@ pub struct Made {
     pub end: Option<Ended>,
     /// [`Truth::changes`] when it was begun.
     pub changes: u64,
-    pub at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

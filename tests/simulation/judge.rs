@@ -1,21 +1,13 @@
 //! What a subscription may get: a run of one publisher's groups without a gap, then perhaps another's, until it is
 //! reset or ends.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     content::{Ended, Made, Truth, Work},
-    today::RESUMES,
     viewer::{Heard, Transcript},
 };
 use crate::common::End;
-
-/// When nodes have forgotten a group: nobody keeps one longer than the shortest max age that any dialect assumes, and
-/// nodes that ask for everything again take it for new.
-const FORGOTTEN: Duration = Duration::from_secs(5);
 
 /// Whether everything that is on its way has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,9 +23,8 @@ pub fn judge(
 ) -> Result<(), String> {
     let mut complete = HashSet::new();
     for heard in &transcript.groups {
-        let made = group(heard, truth, track)?;
-        let forgotten = made.is_some_and(|made| heard.at - made.at > FORGOTTEN);
-        if heard.end == Some(End::Fin) && !complete.insert(heard.sequence) && (RESUMES || !forgotten) {
+        group(heard, truth, track)?;
+        if heard.end == Some(End::Fin) && !complete.insert(heard.sequence) {
             return Err(format!("group {} came twice", heard.sequence));
         }
     }
@@ -89,7 +80,8 @@ fn group<'a>(heard: &Heard, truth: &'a Truth, track: usize) -> Result<Option<&'a
     }
 }
 
-/// Between the first and the last complete group of a run, no group is missing that its publisher has finished.
+/// Between the first and the last complete group of a run, no group is missing that its publisher has finished, as long
+/// as links and publishers stayed: a new way need not have what was made before it was taken.
 fn gaps(run: &[&Heard], truth: &Truth, track: usize, to_the_end: bool) -> Result<(), String> {
     let Some(work) = run.first().and_then(|heard| truth.works.get(&heard.publisher?)) else { return Ok(()) };
     let made = &work.tracks[track];
@@ -105,7 +97,7 @@ fn gaps(run: &[&Heard], truth: &Truth, track: usize, to_the_end: bool) -> Result
         for missing in before + 1..*after {
             let on_its_way = run.iter().any(|heard| heard.sequence == missing && heard.end.is_none());
             let finished = made[missing as usize].end == Some(Ended::Finished);
-            if finished && !on_its_way && (RESUMES || calm) {
+            if finished && !on_its_way && calm {
                 return Err(format!("group {missing} is missing between {before} and {after}"));
             }
         }

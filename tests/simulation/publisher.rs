@@ -8,7 +8,7 @@ use moq_relay::{
     types::{HopId, Preferences, Start, code},
     wire::{Dialect, lite::setup::Setup},
 };
-use tokio::{sync::Mutex, task::JoinSet, time::Instant};
+use tokio::{sync::Mutex, task::JoinSet};
 
 use super::content::{Ended, Ledger, Made, Place, TRACKS, Work};
 use crate::common::{Announced, Announcer, Feed, GroupOut, Peer, timestamp};
@@ -160,7 +160,7 @@ impl Studio {
             let made = &mut work.tracks[track];
             let open = made.last().is_some_and(|made| made.end.is_none());
             (!open).then(|| {
-                made.push(Made { frames: 0, half: false, end: None, changes, at: Instant::now() });
+                made.push(Made { frames: 0, half: false, end: None, changes });
                 made.len() as u64 - 1
             })
         });

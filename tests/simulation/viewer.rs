@@ -14,7 +14,7 @@ use moq_relay::{
         lite::{setup::Setup, subscribe::Reply},
     },
 };
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet, time::Instant};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet};
 
 use super::content::{Ledger, Place, TRACKS};
 use crate::common::{Announced, End, Event, GroupIn, Peer, Reader, latest};
@@ -129,7 +129,6 @@ pub struct Heard {
     pub end: Option<End>,
     /// [`Truth::changes`](super::content::Truth::changes) when it was opened.
     pub changes: u64,
-    pub at: Instant,
     /// What is wrong with its frames.
     pub wrong: Option<String>,
 }
@@ -165,8 +164,7 @@ impl Scribe {
             let sequence = group.sequence();
             let changes = self.ledger.lock().unwrap().changes;
             let mut transcript = self.transcript.lock().unwrap();
-            let heard =
-                Heard { sequence, publisher: None, frames: 0, end: None, changes, at: Instant::now(), wrong: None };
+            let heard = Heard { sequence, publisher: None, frames: 0, end: None, changes, wrong: None };
             transcript.groups.push(heard);
             open.spawn(self.clone().group(transcript.groups.len() - 1, group));
         }

@@ -80,8 +80,12 @@ impl Route {
 }
 
 /// The best of `routes` that does not lead back to the asker.
-pub(super) fn best<'a>(routes: &'a [Route], path: &Path, asker: Option<Asker>) -> Option<&'a Route> {
-    let usable = routes.iter().filter(|route| asker.is_none_or(|asker| !route.leads_back_to(asker)));
+pub(super) fn best<'a>(
+    routes: impl IntoIterator<Item = &'a Route>,
+    path: &Path,
+    asker: Option<Asker>,
+) -> Option<&'a Route> {
+    let usable = routes.into_iter().filter(|route| asker.is_none_or(|asker| !route.leads_back_to(asker)));
     usable.min_by(|a, b| a.rank(b, path))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    route::{Asker, Route},
+    route::{Asker, Route, best},
     watcher::Changes,
 };
 use crate::{
@@ -45,6 +45,16 @@ pub(super) struct Running {
     pub(super) route: u64,
     /// For whom the route was chosen, when the best one would have led back to them.
     pub(super) asker: Option<Asker>,
+    /// Routes that turned out to lead nowhere.
+    pub(super) refused: Vec<u64>,
+}
+
+impl Running {
+    /// The best route for the track.
+    pub(super) fn best<'a>(&self, routes: &'a [Route], at: &Path) -> Option<&'a Route> {
+        let usable = |route: &&Route| !self.refused.contains(&route.id);
+        best(routes.iter().filter(usable), at, self.asker)
+    }
 }
 
 impl Broadcast {

@@ -24,7 +24,7 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     session.learn_hop(request.exclude);
     let hop = session.peer_hop();
     let mut watcher = session.view.watch(&request.prefix, hop, ShowsHidden(request.hidden));
-    let mut outgoing = Outgoing::new(session.dialect, session.view.origin().hop());
+    let mut outgoing = Outgoing::new(session.dialect, session.view.origin().hop(), session.view.is_node());
     if let Some(watcher) = &watcher {
         register(session, watcher);
     }

@@ -3,8 +3,10 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::{follow::lock, likeness::Told, malformed};
@@ -21,6 +23,9 @@ use crate::{
 /// The most bytes of an initial set: some thousands of names, which only other nodes have.
 const MAX_INIT: usize = 256 << 10;
 
+/// How long an end may wait for the beginning that belongs to it: both are sent together.
+const HOLD: Duration = Duration::from_millis(10);
+
 /// The book of one announce stream: what the peer has told.
 pub(super) struct Incoming<'a> {
     session: &'a Shared,
@@ -28,6 +33,8 @@ pub(super) struct Incoming<'a> {
     publisher: Arc<Mutex<Option<Publisher>>>,
     /// Announced paths.
     live: HashSet<Path>,
+    /// One of them that has ended, unless it is announced again at once.
+    ending: Option<Path>,
     /// The same by id, where there are ids.
     told: Told,
     /// The peer, which receivers append to its chains.
@@ -36,7 +43,15 @@ pub(super) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     pub(super) fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
-        Self { session, prefix, publisher, live: HashSet::new(), told: Told::default(), peer: HopId::NONE }
+        Self {
+            session,
+            prefix,
+            publisher,
+            live: HashSet::new(),
+            ending: None,
+            told: Told::default(),
+            peer: HopId::NONE,
+        }
     }
 
     /// Takes in what comes until the stream ends.
@@ -58,10 +73,36 @@ impl<'a> Incoming<'a> {
                 Err(error) => return malformed(error).map_or(Ok(()), Err),
             }
         }
+        // A node that speaks an old dialect tells of another way by an end and a new beginning.
+        let holds_ends = session.view.is_node() && session.dialect.replace == Replace::Retract;
         loop {
-            match reader.message(&session.dialect.announcement, typed::MAX_MESSAGE).await {
-                Ok(announcement) => self.on_announcement(announcement)?,
-                Err(error) => return malformed(error).map_or(Ok(()), Err),
+            let message = reader.message(&session.dialect.announcement, typed::MAX_MESSAGE);
+            let message = match &self.ending {
+                Some(_) => timeout(HOLD, message).await.ok(),
+                None => Some(message.await),
+            };
+            let ending = self.ending.take();
+            match message {
+                Some(Ok(Announcement::Active { suffix, hops, cost })) if ending.as_ref() == Some(&suffix) => {
+                    self.live.remove(&suffix);
+                    self.on_active(suffix, hops, cost)?;
+                    continue;
+                }
+                Some(Err(error)) => return malformed(error).map_or(Ok(()), Err),
+                Some(Ok(announcement)) => {
+                    if let Some(suffix) = ending {
+                        self.on_ended(&suffix);
+                    }
+                    match announcement {
+                        Announcement::Ended(Target::Path(suffix)) if holds_ends => self.ending = Some(suffix),
+                        announcement => self.on_announcement(announcement)?,
+                    }
+                }
+                None => {
+                    if let Some(suffix) = ending {
+                        self.on_ended(&suffix);
+                    }
+                }
             }
         }
     }
@@ -114,7 +155,10 @@ impl<'a> Incoming<'a> {
         let mut guard = lock(&self.publisher);
         let Some(publisher) = guard.as_mut() else { return };
         let link = self.session.price.or(self.session.peer.cost).unwrap_or(1);
-        let cost = if self.session.dialect.costs { cost.behind(link) } else { cost };
+        // A dialect without costs still tells how many nodes there are on the way. Taken for free, it would always be the
+        // better one, and two nodes could each prefer the other's way for ever.
+        let way = if self.session.dialect.costs { 0 } else { hops_before(self.session.dialect.hops, &hops) };
+        let cost = cost.behind(way.saturating_add(link));
         let session = self.session.view.session();
         match self.chain(hops) {
             Some(hops) => {
@@ -163,4 +207,10 @@ impl<'a> Incoming<'a> {
             self.unannounce(&suffix);
         }
     }
+}
+
+/// How many nodes a broadcast has passed before the peer.
+fn hops_before(form: HopForm, hops: &Hops) -> u64 {
+    let with_peer = !matches!(form, HopForm::ReceiverAppends);
+    hops.len().saturating_sub(usize::from(with_peer)) as u64
 }

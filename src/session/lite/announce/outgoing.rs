@@ -4,7 +4,7 @@
 //!            route                      another route (05: active, 06: RESTART, before: nothing)
 //!  absent ─────────► announced(advert) ─────────► announced(advert')
 //!     ▲     active        │     ▲  │
-//!     └───────────────────┘     └──┘ another publisher's content (before 05: ended, active)
+//!     └───────────────────┘     └──┘ another publisher's content, or to a node another chain (before 05: ended, active)
 //!          no route: ended
 //! ```
 
@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Outgoing {
     dialect: &'static Dialect,
     own: HopId,
+    /// The peer is another node: it goes by the chains that it is told.
+    to_node: bool,
     said: HashMap<Path, Said>,
     next_id: u64,
     latest: Latest,
@@ -38,8 +40,8 @@ struct Said {
 }
 
 impl Outgoing {
-    pub(super) fn new(dialect: &'static Dialect, own: HopId) -> Self {
-        Self { dialect, own, said: HashMap::new(), next_id: 0, latest: Latest::default() }
+    pub(super) fn new(dialect: &'static Dialect, own: HopId, to_node: bool) -> Self {
+        Self { dialect, own, to_node, said: HashMap::new(), next_id: 0, latest: Latest::default() }
     }
 
     /// What the stream begins with: the complete set, behind or inside of the message that the dialect has for it.
@@ -80,7 +82,7 @@ impl Outgoing {
             (None, Some(_)) => self.end(suffix, out),
             (Some((hops, advert)), None) => self.start(suffix, hops, advert, out),
             (Some((hops, advert)), Some(said)) => match self.dialect.replace {
-                Replace::Retract if renewed.0 => {
+                Replace::Retract if renewed.0 || (self.to_node && said.advert.hops != advert.hops) => {
                     self.end(suffix.clone(), out);
                     self.start(suffix, hops, advert, out);
                 }
@@ -149,7 +151,7 @@ mod tests {
     fn told(dialect: &str, changes: &[(Option<Advert>, bool)]) -> Vec<Announcement> {
         let dialect = Dialect::by_name(dialect).unwrap();
         let form = dialect.integers();
-        let mut outgoing = Outgoing::new(dialect, HopId(42));
+        let mut outgoing = Outgoing::new(dialect, HopId(42), false);
         let mut out = Encoder::new(form);
         for (advert, renewed) in changes.iter().cloned() {
             outgoing.change(change("cam", advert, renewed), &mut out);
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn the_first_answer_holds_everything_and_is_never_empty() {
         let first = |dialect: &str, changes| {
-            let mut outgoing = Outgoing::new(Dialect::by_name(dialect).unwrap(), HopId(42));
+            let mut outgoing = Outgoing::new(Dialect::by_name(dialect).unwrap(), HopId(42), false);
             let first = outgoing.first(changes).into_bytes();
             let mut ended = Encoder::new(Dialect::by_name(dialect).unwrap().integers());
             outgoing.change(change("cam", None, false), &mut ended);

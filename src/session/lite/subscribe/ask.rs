@@ -49,7 +49,9 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             let path = producer.track().broadcast.strip_prefix(session.view.root());
             let (Some(path), Some(tracks)) = (path, tracks) else { return Ok(()) };
             if session.peer_leaving.load(Relaxed) {
-                producer.abort(code::GOING_AWAY);
+                if !tracks.try_another(&producer) {
+                    producer.abort(code::GOING_AWAY);
+                }
                 return Ok(());
             }
             let feed =
@@ -57,6 +59,8 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             session.feeds().insert(feed.id, producer.clone());
             match feed.run(&tracks).await {
                 End::Finished => producer.finish(),
+                // What lies between has lost the source; another way may have it.
+                End::Failed(code) if is_on_the_way(code) && tracks.try_another(&producer) => {}
                 End::Failed(code) => producer.abort(code),
                 // The session is ending: its routes go first, so that a standby can take the track over.
                 End::Lost => std::future::pending().await,
@@ -65,6 +69,11 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
         }
     }
     Ok(())
+}
+
+/// Whether a refusal is about the way to a source rather than the source.
+const fn is_on_the_way(code: u32) -> bool {
+    matches!(code, code::SESSION_CLOSED | code::GOING_AWAY | code::UNROUTABLE | code::NOT_FOUND | code::TIMEOUT)
 }
 
 /// Why a feed is over.
