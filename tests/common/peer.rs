@@ -150,6 +150,11 @@ impl Peer {
         take(&self.feeds).await
     }
 
+    /// The relay's next subscription, however long it takes; `None` once the session is over.
+    pub async fn next_feed(&self) -> Option<Feed> {
+        self.feeds.lock().await.recv().await
+    }
+
     /// The relay's next TRACK that was not answered at once.
     pub async fn track_asked(&self) -> TrackAsked {
         take(&self.tracks).await
