@@ -3,6 +3,8 @@
 //!
 //! Every day, faults are short and only what happens is checked, not how soon. `dev/drills` runs them at full length.
 
+#![allow(unreachable_pub, reason = "its modules are its own")]
+
 mod common;
 
 #[path = "drills/node.rs"]
@@ -15,7 +17,10 @@ use std::{fmt, fs::File, io::Write, time::Duration};
 use common::{Cable, Dropped, Mode, Wire};
 use node::{Node, free_address};
 use show::{Publisher, Viewer};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, sleep_until},
+};
 
 /// Whoever recovers does it within this time.
 const BOUND: Duration = Duration::from_secs(20);
@@ -77,6 +82,8 @@ struct Outcome {
     local_lost: u64,
     /// From the end of the fault until what is announced and what comes is right again.
     converged: Option<Duration>,
+    /// How often the viewer's node was linked, where that is counted.
+    links: usize,
 }
 
 impl fmt::Display for Outcome {
@@ -116,6 +123,8 @@ struct Audience {
     _neighbour: Publisher,
     begun: Instant,
     fault: Instant,
+    /// Where it must not be measured to the end.
+    gap: Option<Duration>,
 }
 
 impl Audience {
@@ -130,7 +139,7 @@ impl Audience {
         }
         let begun = Instant::now();
         sleep(QUIET).await;
-        Self { drill, viewer, local, _neighbour: neighbour, begun, fault: begun }
+        Self { drill, viewer, local, _neighbour: neighbour, begun, fault: begun, gap: None }
     }
 
     fn fault(&mut self) {
@@ -143,13 +152,14 @@ impl Audience {
         Outcome {
             drill: self.drill,
             fault_fired,
-            gap: self.viewer.gap(self.fault),
+            gap: self.gap.unwrap_or_else(|| self.viewer.gap(self.fault)),
             lost: self.viewer.lost(),
             subscription_survived: self.viewer.subscriptions() == 1,
             local_before: self.local.p99(self.begun, self.fault),
             local_during: self.local.p99(self.fault, over),
             local_lost: self.local.lost(),
             converged,
+            links: 0,
         }
     }
 }
@@ -169,7 +179,7 @@ impl Row {
         let (first, cable) = (Cable::with(address, wire()).await, Cable::with(address, wire()).await);
         let connect = |cable: &Cable| format!("connect = ['https://{}/']\n", cable.address);
         let middle = Node::start(address, "").await;
-        let near = Node::start(free_address(), &format!("[cluster]\n{}", connect(&first))).await;
+        let near = Node::start(free_address(), &format!("{lines}{}", connect(&first))).await;
         let far = Node::start(free_address(), &format!("{lines}{}", connect(&cable))).await;
         Self { near, middle, far, cable, _cable: first }
     }
@@ -221,8 +231,9 @@ async fn publisher_killed(recovery: Recovery) -> Outcome {
     sleep(Duration::from_millis(1)).await;
     let converged = audience.viewer.gets_right(fault + Duration::from_millis(1), "room", recovery.patience()).await;
     let fired = fired && (recovery == Off || audience.viewer.watches("room-standby"));
+    let outcome = audience.outcome(fired, converged).await;
     drop(standby);
-    audience.outcome(fired, converged).await
+    outcome
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,40 +249,266 @@ async fn control_without_a_standby_a_killed_publisher_is_gone() {
     outcome.did_not_recover();
 }
 
-/// The link with the viewer's node fails for some time, in some way.
-async fn link_fails(drill: &'static str, mode: Mode, lasts: Duration, recovery: Recovery) -> Outcome {
-    let row = Row::new(recovery.of_links()).await;
-    let mut publisher = Publisher::new(&row.near, "room", 601, 0).await;
-    let mut audience = Audience::new(drill, &row.far, &row.middle).await;
+/// The publisher is killed and, a second later, another process of its kind comes, unless it does not.
+async fn publisher_restarted(recovery: Recovery) -> Outcome {
+    let row = Row::new("[cluster]\n").await;
+    let first = Publisher::new(&row.near, "room-first", 601, 0).await;
+    let mut audience = Audience::new("publisher restarted", &row.far, &row.middle).await;
     audience.fault();
-    row.cable.set(mode);
-    sleep(lasts / 2).await;
-    publisher.announce("late").await;
-    sleep(lasts / 2).await;
-    let Dropped { there, back } = row.cable.dropped();
-    let knows = audience.viewer.is_right(audience.fault, "late");
-    row.cable.set(Mode::Open);
-    let converged = audience.viewer.gets_right(Instant::now(), "late", recovery.patience()).await;
-    let fired = match mode {
-        Mode::CutThere => there > 0 && back == 0,
-        Mode::CutBack | Mode::Stalled => back > 0,
-        _ => there > 0 && back > 0,
-    };
-    eprintln!("{drill}: dropped {there} there, {back} back; knew of what came meanwhile: {knows}");
+    first.die();
+    sleep(Duration::from_secs(1)).await;
+    let fired = !audience.viewer.is_right(audience.fault + Duration::from_millis(1), "room");
+    let healed = Instant::now();
+    let _second = if recovery == On { Some(Publisher::new(&row.near, "room-second", 602, 0).await) } else { None };
+    let converged = audience.viewer.gets_right(healed, "room", recovery.patience()).await;
     audience.outcome(fired, converged).await
 }
 
-fn cut() -> Duration {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_comes_back_is_watched_again() {
+    publisher_restarted(On).await.recovered();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_publisher_that_does_not_come_back_is_gone() {
+    publisher_restarted(Off).await.did_not_recover();
+}
+
+/// The root is killed and started again. Leaves know each other, so that only who comes to the root misses anything.
+async fn root_restarted(recovery: Recovery) -> Outcome {
+    let mut nodes = Family::new(recovery.of_links()).await;
+    let _publisher = Publisher::new(&nodes.near, "room", 601, 0).await;
+    let mut audience = Audience::new("root killed and restarted", &nodes.far, &nodes.far).await;
+    audience.fault();
+    nodes.root.kill().await;
+    sleep(down()).await;
+    let fired = TcpStream::connect(nodes.root.address).await.is_err();
+    nodes.root.start_again().await;
+    let healed = Instant::now();
+    let guest = Viewer::new(&nodes.root, "room").await;
+    let converged = guest.gets_right(healed, "room", recovery.patience()).await;
+    audience.outcome(fired, converged).await
+}
+
+/// How long a node is down: every day, until its links count as dead, and what lingers is over.
+fn down() -> Duration {
     Duration::from_secs(if is_full() { 15 } else { 7 })
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_was_cut_is_made_again() {
-    let outcome = link_fails("link cut", Mode::Cut, cut(), On).await;
+async fn leaves_watch_on_without_their_root_and_return_to_it() {
+    let outcome = root_restarted(On).await;
     outcome.recovered();
+    assert!(outcome.subscription_survived && outcome.lost == 0, "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_leaves_that_dial_once_do_not_return_to_their_root() {
+    let outcome = root_restarted(Off).await;
+    outcome.did_not_recover();
+    assert!(outcome.subscription_survived && outcome.lost == 0, "{outcome:?}");
+}
+
+/// The node between publisher and viewer is killed and started again at once.
+async fn middle_restarted(recovery: Recovery) -> Outcome {
+    let mut row = Row::new(recovery.of_links()).await;
+    let _publisher = Publisher::new(&row.near, "room", 601, 0).await;
+    let mut audience = Audience::new("node between killed and restarted", &row.far, &row.near).await;
+    audience.fault();
+    row.middle.kill().await;
+    let fired = TcpStream::connect(row.middle.address).await.is_err();
+    row.middle.start_again().await;
+    let converged = audience.viewer.gets_right(Instant::now(), "room", recovery.patience()).await;
+    audience.outcome(fired, converged).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_back_soon_keeps_subscriptions_beyond_it() {
+    let outcome = middle_restarted(On).await;
+    outcome.recovered();
+    assert!(outcome.subscription_survived, "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_node_that_is_back_and_not_dialed_keeps_nothing() {
+    let outcome = middle_restarted(Off).await;
+    outcome.did_not_recover();
+}
+
+/// The publisher's leaf is killed; another publisher stands by at the root, or does not. Then the leaf comes back, with
+/// something new.
+async fn leaf_killed(recovery: Recovery) -> Outcome {
+    let mut nodes = Family::new("[cluster]\n").await;
+    let _main = Publisher::new(&nodes.near, "room-main", 601, 0).await;
+    let mut audience = Audience::new("leaf killed, standby, leaf restarted", &nodes.far, &nodes.root).await;
+    let _standby = if recovery == On { Some(Publisher::new(&nodes.root, "room-standby", 701, 3).await) } else { None };
+    sleep(QUIET).await;
+    let before = audience.viewer.watches("room-main");
+    audience.fault();
+    nodes.near.kill().await;
+    let killed = Instant::now();
+    let fired = before && TcpStream::connect(nodes.near.address).await.is_err();
+    let mut converged = audience.viewer.gets_right(killed, "room", recovery.patience()).await;
+    if recovery == On {
+        assert!(converged.is_some() && audience.viewer.watches("room-standby"), "{}", nodes.far.log());
+        audience.gap = Some(audience.viewer.gap(audience.fault));
+        nodes.near.start_again().await;
+        let healed = Instant::now();
+        let mut main = Publisher::new(&nodes.near, "room-main", 602, 0).await;
+        // The way that is in use stays the better one, so the viewer does too; what is new there, it hears of.
+        main.announce("back").await;
+        converged = audience.viewer.gets_right(healed, "back", BOUND).await;
+        return audience.outcome(fired, converged).await;
+    }
+    audience.outcome(fired, converged).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_takes_over_from_a_leaf_that_is_killed() {
+    let outcome = leaf_killed(On).await;
+    outcome.recovered();
+    assert!(outcome.subscription_survived, "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_without_a_standby_a_killed_leaf_takes_its_broadcasts_along() {
+    leaf_killed(Off).await.did_not_recover();
+}
+
+/// What happens to a cable.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// All the time.
+    Constant(Mode),
+    /// Every other time.
+    Flapping(Duration),
+}
+
+/// The link with the viewer's node fails for some time, in some way.
+async fn link_fails(drill: &'static str, fault: Fault, lasts: Duration, lines: &str, recovery: Recovery) -> Outcome {
+    let row = Row::new(&format!("{lines}{}", recovery.of_links())).await;
+    let mut publisher = Publisher::new(&row.near, "room", 601, 0).await;
+    let mut audience = Audience::new(drill, &row.far, &row.middle).await;
+    audience.fault();
+    let half = audience.fault + lasts / 2;
+    let over = audience.fault + lasts;
+    match fault {
+        Fault::Constant(mode) => {
+            row.cable.set(mode);
+            sleep_until(half).await;
+            publisher.announce("late").await;
+            sleep_until(over).await;
+        }
+        Fault::Flapping(every) => {
+            publisher.announce("late").await;
+            while Instant::now() < over {
+                row.cable.set(Mode::Cut);
+                sleep(every).await;
+                row.cable.set(Mode::Open);
+                if Instant::now() < over {
+                    sleep(every).await;
+                }
+            }
+        }
+    }
+    let Dropped { there, back } = row.cable.dropped();
+    let heals = recovery == On || !matches!(fault, Fault::Constant(Mode::Stalled));
+    if heals {
+        row.cable.set(Mode::Open);
+    }
+    let healed = Instant::now();
+    let converged = audience.viewer.gets_right(healed, "late", recovery.patience()).await;
+    let fired = match fault {
+        Fault::Constant(Mode::CutThere) => there > 0 && back == 0,
+        Fault::Constant(Mode::CutBack) => there == 0 && back > 0,
+        Fault::Constant(Mode::Stalled) => back > 0,
+        _ => there > 0 && back > 0,
+    };
+    let links = row.far.log().lines().filter(|line| line.contains(": linked ")).count();
+    eprintln!("{drill}: {there} dropped there, {back} back, {links} links");
+    let mut outcome = audience.outcome(fired, converged).await;
+    outcome.links = links;
+    outcome
+}
+
+fn outage() -> Duration {
+    Duration::from_secs(if is_full() { 15 } else { 7 })
+}
+
+async fn cut(recovery: Recovery) -> Outcome {
+    link_fails("link cut", Fault::Constant(Mode::Cut), outage(), "", recovery).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_cut_is_made_again() {
+    cut(On).await.recovered();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn control_a_link_that_was_cut_and_is_dialed_once_stays_away() {
-    link_fails("link cut", Mode::Cut, cut(), Off).await.did_not_recover();
+    cut(Off).await.did_not_recover();
+}
+
+async fn cut_towards_the_viewer(recovery: Recovery) -> Outcome {
+    link_fails("one-way cut, towards the viewer", Fault::Constant(Mode::CutBack), outage(), "", recovery).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_brought_nothing_is_made_again() {
+    cut_towards_the_viewer(On).await.recovered();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_link_that_brought_nothing_and_is_dialed_once_stays_away() {
+    cut_towards_the_viewer(Off).await.did_not_recover();
+}
+
+async fn cut_towards_the_publisher(recovery: Recovery) -> Outcome {
+    link_fails("one-way cut, towards the publisher", Fault::Constant(Mode::CutThere), outage(), "", recovery).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_took_nothing_is_made_again() {
+    cut_towards_the_publisher(On).await.recovered();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_link_that_took_nothing_and_is_dialed_once_stays_away() {
+    cut_towards_the_publisher(Off).await.did_not_recover();
+}
+
+/// Every day, links die within each cut; at full length, they just about live.
+async fn flapping(recovery: Recovery) -> Outcome {
+    let lasts = Duration::from_secs(if is_full() { 120 } else { 15 });
+    let lines = if is_full() { "" } else { "quic.idle_timeout = '2s'\nquic.keep_alive = '500ms'\n" };
+    link_fails("link flapping", Fault::Flapping(Duration::from_secs(3)), lasts, lines, recovery).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_comes_and_goes_is_there_in_the_end() {
+    let outcome = flapping(On).await;
+    outcome.recovered();
+    assert!(is_full() || outcome.links > 1, "no link was lost: {outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_link_that_comes_and_goes_and_is_dialed_once_stays_away() {
+    flapping(Off).await.did_not_recover();
+}
+
+async fn stalled(recovery: Recovery) -> Outcome {
+    link_fails("link stalled", Fault::Constant(Mode::Stalled), outage(), "", recovery).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_stalled_goes_on_with_what_is_new() {
+    let outcome = stalled(On).await;
+    outcome.recovered();
+    assert_eq!(outcome.links, 1, "it was to live: {outcome:?}");
+    assert!(outcome.subscription_survived, "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_a_link_that_stays_stalled_carries_nothing() {
+    stalled(Off).await.did_not_recover();
 }

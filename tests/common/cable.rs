@@ -20,8 +20,11 @@ use super::ANYWHERE;
 
 /// Larger than any UDP datagram.
 const MOST: usize = 65_536;
-/// A stalled cable carries what is smaller: acknowledgements and signs of life, but no media.
+/// A stalled cable carries what is smaller: acknowledgements and signs of life.
 const SMALL: usize = 300;
+/// And this often a larger one each way, which is next to nothing of media. QUIC puts its acknowledgements into those when
+/// there is more to send than may be sent, so that without any the link would count as dead.
+const TRICKLE: Duration = Duration::from_millis(500);
 
 /// What becomes of datagrams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +35,7 @@ pub enum Mode {
     CutThere,
     /// Nothing comes back from it.
     CutBack,
-    /// Only small ones pass.
+    /// Small ones pass, and hardly any others.
     Stalled,
 }
 
@@ -76,6 +79,8 @@ struct State {
 struct Now {
     mode: Mode,
     dropped: Dropped,
+    /// When a larger one has passed, there and back, while stalled.
+    trickled: [Option<Instant>; 2],
     luck: StdRng,
 }
 
@@ -87,7 +92,8 @@ impl Cable {
     pub async fn with(target: SocketAddr, wire: Wire) -> Self {
         let front = Arc::new(UdpSocket::bind(ANYWHERE).await.unwrap());
         let address = front.local_addr().unwrap();
-        let now = Now { mode: Mode::Open, dropped: Dropped::default(), luck: StdRng::seed_from_u64(1) };
+        let now =
+            Now { mode: Mode::Open, dropped: Dropped::default(), trickled: [None; 2], luck: StdRng::seed_from_u64(1) };
         let state = Arc::new(State { wire, now: Mutex::new(now) });
         let mut carrying = JoinSet::new();
         carrying.spawn(carry(front, target, state.clone()));
@@ -111,7 +117,15 @@ impl State {
             Mode::Cut => true,
             Mode::CutThere => way == Way::There,
             Mode::CutBack => way == Way::Back,
-            Mode::Stalled => size > SMALL,
+            Mode::Stalled if size > SMALL => {
+                let last = &mut now.trickled[way as usize];
+                let is_early = last.is_some_and(|last| last.elapsed() < TRICKLE);
+                if !is_early {
+                    *last = Some(Instant::now());
+                }
+                is_early
+            }
+            Mode::Stalled => false,
         };
         if dropped {
             match way {

@@ -22,7 +22,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::common::{ANYWHERE, Peer, ask, dialect};
+use crate::common::{ANYWHERE, Peer, dialect};
 
 /// How long a process may take to serve.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,12 +81,6 @@ impl Node {
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
-    }
-
-    /// A page of its HTTP address.
-    pub async fn get(&self, page: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        ask(&mut stream, &format!("GET {page} HTTP/1.1\r\nhost: localhost\r\n")).await.body
     }
 
     /// A client on raw QUIC.

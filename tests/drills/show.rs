@@ -67,10 +67,6 @@ impl Publisher {
     pub fn die(&self) {
         self.peer.die();
     }
-
-    pub fn subscribes(&self) -> usize {
-        self.peer.subscribes()
-    }
 }
 
 /// Publishers of the same broadcast have names that begin alike.
