@@ -85,7 +85,7 @@ impl Listener {
 /// How QUIC connections are held, whoever opens them.
 pub(super) fn transport(streams: u32, quic: &Quic) -> TransportConfig {
     let mut transport = TransportConfig::default();
-    let is_set = |time: &std::time::Duration| !time.is_zero();
+    let is_set = |time: &Duration| !time.is_zero();
     let mtu = quic.mtu_discovery.then(MtuDiscoveryConfig::default);
     transport
         .max_concurrent_bidi_streams(streams.into())
