@@ -243,7 +243,8 @@ async fn watch(peer: Peer, broadcast: &'static str, seen: Arc<Mutex<Seen>>) {
             },
             group = group => match group {
                 Ok(group) => drop(groups.spawn(take(group, seen.clone()))),
-                Err(_) => {
+                Err(end) => {
+                    eprintln!("{broadcast}: the subscription ended with {end:?}");
                     subscription = None;
                     sleep(Duration::from_millis(20)).await;
                 }
