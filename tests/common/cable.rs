@@ -1,7 +1,7 @@
 //! A cable for UDP that can be cut: a proxy in this process, in the place of a network that misbehaves.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -140,7 +140,7 @@ impl State {
 /// Reads what comes from clients; each has a socket of its own towards the target.
 async fn carry(front: Arc<UdpSocket>, target: SocketAddr, state: Arc<State>) {
     let mut tasks = JoinSet::new();
-    let mut clients = HashMap::<SocketAddr, (Arc<UdpSocket>, Line)>::new();
+    let mut clients = HashMap::<SocketAddr, Line>::new();
     let mut buffer = vec![0; MOST];
     loop {
         // A port that nobody listens at makes errors of sends before.
@@ -148,15 +148,17 @@ async fn carry(front: Arc<UdpSocket>, target: SocketAddr, state: Arc<State>) {
         if !state.passes(Way::There, size) {
             continue;
         }
-        if !clients.contains_key(&client) {
-            let socket = Arc::new(UdpSocket::bind(ANYWHERE).await.unwrap());
-            socket.connect(target).await.unwrap();
-            let there = Line::new(state.wire.delay, socket.clone(), None, &mut tasks);
-            let back = Line::new(state.wire.delay, front.clone(), Some(client), &mut tasks);
-            tasks.spawn(carry_back(socket.clone(), back, state.clone()));
-            clients.insert(client, (socket, there));
-        }
-        clients[&client].1.send(&buffer[..size]).await;
+        let there = match clients.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let socket = Arc::new(UdpSocket::bind(ANYWHERE).await.unwrap());
+                socket.connect(target).await.unwrap();
+                let back = Line::new(state.wire.delay, front.clone(), Some(client), &mut tasks);
+                tasks.spawn(carry_back(socket.clone(), back, state.clone()));
+                new.insert(Line::new(state.wire.delay, socket, None, &mut tasks))
+            }
+        };
+        there.send(&buffer[..size]).await;
     }
 }
 

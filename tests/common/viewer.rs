@@ -264,7 +264,9 @@ impl Subscription {
             tokio::select! {
                 biased;
                 Some(group) = self.groups.recv() => return Ok(group),
-                reply = self.reader.message(&self.dialect.subscribe_reply) => drop(reply?),
+                reply = self.reader.message(&self.dialect.subscribe_reply) => {
+                    reply?;
+                }
             }
         }
     }
