@@ -1,9 +1,10 @@
 //! The QUIC listener: an endpoint on a socket, and what every connection starts with.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt, congestion,
+    ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig,
+    TransportConfig, VarInt, congestion,
     crypto::{HmacKey, rustls::QuicServerConfig},
 };
 
@@ -16,6 +17,24 @@ use super::{
 const STRANGER_WINDOW: u64 = 256 << 10;
 /// Datagrams that wait, in each direction; the oldest are dropped.
 const DATAGRAM_BUFFER: usize = 64 << 10;
+
+/// Connection ids without a mark of this process, as QUIC's usual ones have one: packets for connections of the process
+/// before would be dropped by it, and never answered with a reset.
+struct AnyId;
+
+impl ConnectionIdGenerator for AnyId {
+    fn generate_cid(&mut self) -> ConnectionId {
+        ConnectionId::new(&rand::random::<[u8; 8]>())
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
 
 /// A QUIC endpoint that takes connections, driven by the runtime it was made on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,7 +56,7 @@ impl Listener {
         config.preferred_address_v4(server.preferred_v4).preferred_address_v6(server.preferred_v6);
         let mut endpoint = EndpointConfig::default();
         if let Some(reset) = reset {
-            endpoint.reset_key(reset);
+            endpoint.reset_key(reset).cid_generator(|| Box::new(AnyId));
         }
         Endpoint::new(endpoint, Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
     }
@@ -66,7 +85,7 @@ impl Listener {
 /// How QUIC connections are held, whoever opens them.
 pub(super) fn transport(streams: u32, quic: &Quic) -> TransportConfig {
     let mut transport = TransportConfig::default();
-    let is_set = |time: &std::time::Duration| !time.is_zero();
+    let is_set = |time: &Duration| !time.is_zero();
     let mtu = quic.mtu_discovery.then(MtuDiscoveryConfig::default);
     transport
         .max_concurrent_bidi_streams(streams.into())

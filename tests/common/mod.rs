@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a test is over before a channel without a bound grows")]
 
+mod cable;
 mod peer;
 mod publisher;
 mod relay;
@@ -26,6 +27,7 @@ use moq_relay::{
     wire::Dialect,
 };
 
+pub use cable::{Cable, Dropped, Mode, Wire};
 pub use peer::{INFO, Peer};
 pub use publisher::{Announcer, Feed, FetchAsked, GroupOut, Publisher, TrackAsked, raw, timestamp};
 pub use relay::{ANYWHERE, Answer, Socket, TestRelay, ask, credulous, upgrade};

@@ -153,6 +153,11 @@ impl Announced {
         soon(self.message()).await.expect("announce streams never end while the session lives")
     }
 
+    /// The next announcement, however long it takes, or how the stream ended.
+    pub async fn change(&mut self) -> Result<Event, End> {
+        self.message().await
+    }
+
     /// How the stream ends, without another announcement.
     pub async fn end(&mut self) -> End {
         soon(self.message()).await.expect_err("no more announcements")
@@ -251,6 +256,19 @@ impl Subscription {
     /// The next group, in the order they are opened.
     pub async fn group(&mut self) -> GroupIn {
         soon(self.groups.recv()).await.unwrap()
+    }
+
+    /// The next group, however long it takes, or how the relay ended the stream.
+    pub async fn group_or_end(&mut self) -> Result<GroupIn, End> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(group) = self.groups.recv() => return Ok(group),
+                reply = self.reader.message(&self.dialect.subscribe_reply) => {
+                    reply?;
+                }
+            }
+        }
     }
 
     /// The next group if it is there.

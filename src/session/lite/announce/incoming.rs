@@ -13,6 +13,7 @@ use super::{follow::lock, likeness::Told, malformed};
 use crate::{
     model::origin::Publisher,
     session::{Outcome, Shared, Violation, typed},
+    transport::ReadError,
     types::{Cost, HopId, Hops, Path},
     wire::{
         dialect::{HopForm, Replace},
@@ -61,7 +62,7 @@ impl<'a> Incoming<'a> {
                 Ok(init) => {
                     init.iter().try_for_each(|suffix| self.on_active(suffix, Hops::default(), Cost::UNKNOWN))?
                 }
-                Err(error) => return malformed(error).map_or(Ok(()), Err),
+                Err(error) => return self.over(error),
             }
         }
         if let Some(codec) = &session.dialect.announce_ok {
@@ -70,7 +71,7 @@ impl<'a> Incoming<'a> {
                     self.peer = ok.hop;
                     session.learn_hop(ok.hop);
                 }
-                Err(error) => return malformed(error).map_or(Ok(()), Err),
+                Err(error) => return self.over(error),
             }
         }
         // A node that speaks an old dialect tells of another way by an end and a new beginning.
@@ -88,7 +89,7 @@ impl<'a> Incoming<'a> {
                     self.on_active(suffix, hops, cost)?;
                     continue;
                 }
-                Some(Err(error)) => return malformed(error).map_or(Ok(()), Err),
+                Some(Err(error)) => return self.over(error),
                 Some(Ok(announcement)) => {
                     if let Some(suffix) = ending {
                         self.on_ended(&suffix);
@@ -105,6 +106,15 @@ impl<'a> Incoming<'a> {
                 }
             }
         }
+    }
+
+    /// How the stream has ended. What came over a connection that is gone is left to the session, which withdraws all of
+    /// it as its own end was: the peer may come right back.
+    fn over(&mut self, error: typed::Error) -> Outcome {
+        if error == typed::Error::Stream(ReadError::Closed) {
+            self.live.clear();
+        }
+        malformed(error).map_or(Ok(()), Err)
     }
 
     fn on_announcement(&mut self, announcement: Announcement) -> Outcome {
