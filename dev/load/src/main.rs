@@ -22,6 +22,7 @@ mod reader;
 mod report;
 mod run;
 mod stats;
+mod storm;
 mod subscribe;
 mod tls;
 mod usage;
@@ -51,6 +52,10 @@ async fn execute(command: cli::Command) -> Result<ExitCode> {
         }
         cli::Command::Knock(args) => {
             println!("{}", serde_json::to_string(&knock::knock(args).await?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        cli::Command::Storm(args) => {
+            println!("{}", serde_json::to_string(&storm::storm(args).await?)?);
             Ok(ExitCode::SUCCESS)
         }
         cli::Command::Floor(args) => floor::serve(args).await.map(|()| ExitCode::SUCCESS),
