@@ -157,12 +157,12 @@ static ALL: [Shape; 9] = [
     },
     Shape {
         name: "hop",
-        about: "20 publishers with a viewer each, 60 fps, 4,000 B, 60 frames per group, on one node and across a link",
-        load: "--publishers 20 --subscribers 20 --fps 60 --frame 4000 --group 60",
-        // What crosses the link, on one connection of bare quinn.
+        about: "50 publishers with a viewer each, 60 fps, 4,000 B, 60 frames per group, on one node and across a link",
+        load: "--publishers 50 --subscribers 50 --fps 60 --frame 4000 --group 60",
+        // As many frames as cross the link. Bare quinn has them all at one moment, which is the cheapest it can be.
         floor: Some(Floor {
-            serve: "--fps 1200 --frame 4000 --group 60",
-            load: "--subscribers 1 --fps 1200 --frame 4000 --group 60",
+            serve: "--fps 60 --frame 4000 --group 60",
+            load: "--subscribers 50 --fps 60 --frame 4000 --group 60",
             streams: 1024,
         }),
         cases: &[("one node", ""), (LINKED, "")],
