@@ -3,6 +3,7 @@
 //! ```text
 //!  load run ──publish──▶ server ──▶ subscribe, group ──▶ stats ──▶ report (one JSON line)
 //!  load floor            the same frames from bare quinn: the cheapest a quinn-based relay could be
+//!  load knock, storm     who comes and goes, and who announces very much
 //!  load bench            starts servers, runs both against them in turn, prints tables and goals
 //! ```
 //!
