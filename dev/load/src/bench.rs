@@ -19,6 +19,7 @@ mod series;
 mod server;
 mod shape;
 mod single;
+mod storm;
 mod table;
 
 use std::{fs::File, io::Write, process::ExitCode};
@@ -32,8 +33,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli;
 
-/// The shape that delivers nothing.
+/// The shapes that deliver nothing.
 const AUTH: &str = "auth";
+const STORM: &str = "storm";
 
 /// What other programs may use of the benched cores before latencies are theirs rather than the relay's.
 const QUIET_CPU_PCT: f64 = 10.0;
@@ -49,8 +51,8 @@ pub(crate) async fn bench(args: cli::Bench) -> Result<ExitCode> {
 }
 
 async fn work(args: cli::Bench) -> Result<ExitCode> {
-    let (checks, named): (Vec<_>, Vec<_>) = args.shapes.iter().cloned().partition(|name| name == AUTH);
-    let checks = !checks.is_empty() || args.shapes.is_empty();
+    let asked = |shape: &str| args.shapes.is_empty() || args.shapes.iter().any(|name| name == shape);
+    let named: Vec<_> = args.shapes.iter().filter(|name| ![AUTH, STORM].contains(&name.as_str())).cloned().collect();
     let shapes = if named.is_empty() && !args.shapes.is_empty() { Vec::new() } else { Shape::choose(&named)? };
     let relays = relay::all(&args)?;
     if std::thread::available_parallelism()?.get() < 2 {
@@ -74,8 +76,11 @@ async fn work(args: cli::Bench) -> Result<ExitCode> {
         failures.extend(samples.iter().filter_map(Sample::failure));
         disturbed = samples.iter().filter_map(Sample::round).fold(disturbed, |max, (_, r)| max.max(r.others_cpu_pct));
     }
-    if checks {
+    if asked(AUTH) {
         verdicts.extend(auth::measure(&relays, &args).await?);
+    }
+    if asked(STORM) {
+        verdicts.extend(storm::measure(&relays, &args).await?);
     }
     println!("## Goals\n");
     if verdicts.is_empty() {

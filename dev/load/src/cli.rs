@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Come and go, and print one line of JSON.
     Knock(Knock),
+    /// Announce many broadcasts, leave, and print one line of JSON.
+    Storm(Storm),
     /// Serve synthetic frames with bare quinn: the floor.
     Floor(Floor),
     /// Measure relays and the floor in turn and print Markdown tables.
@@ -42,6 +44,9 @@ pub(crate) struct Shape {
 pub(crate) struct Run {
     #[arg(long, default_value = "127.0.0.1:4443")]
     pub(crate) addr: SocketAddr,
+    /// Where everybody but the publishers goes, when that is another server.
+    #[arg(long)]
+    pub(crate) viewers_at: Option<SocketAddr>,
     /// The moq-lite version to speak: 01 to 06, or 07-wip.
     #[arg(long, default_value = "05", value_parser = Version::parse)]
     pub(crate) version: &'static Version,
@@ -69,9 +74,9 @@ pub(crate) struct Run {
     pub(crate) seconds: u64,
     #[arg(long, default_value_t = 3)]
     pub(crate) warmup: u64,
-    /// The server's process id, to charge CPU and memory to.
+    /// The process id of each server, to charge CPU and memory to, all together.
     #[arg(long)]
-    pub(crate) pid: Option<u32>,
+    pub(crate) pid: Vec<u32>,
     /// The server is `load floor`.
     #[arg(long)]
     pub(crate) floor: bool,
@@ -104,6 +109,28 @@ pub(crate) struct Knock {
 }
 
 #[derive(Args)]
+pub(crate) struct Storm {
+    /// Where broadcasts are announced.
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// Where they are watched.
+    #[arg(long)]
+    pub(crate) watch_at: SocketAddr,
+    /// The process id of each node, to charge memory and CPU to.
+    #[arg(long)]
+    pub(crate) pid: Vec<u32>,
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// Sessions that announce.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) publishers: usize,
+    /// Broadcasts of each.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) broadcasts: usize,
+}
+
+#[derive(Args)]
 pub(crate) struct Floor {
     #[arg(long, default_value = "127.0.0.1:4499")]
     pub(crate) listen: SocketAddr,
@@ -113,7 +140,7 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled, dialects, doors, auth; none means all.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth, storm; none means all.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]

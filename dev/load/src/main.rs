@@ -3,6 +3,7 @@
 //! ```text
 //!  load run ──publish──▶ server ──▶ subscribe, group ──▶ stats ──▶ report (one JSON line)
 //!  load floor            the same frames from bare quinn: the cheapest a quinn-based relay could be
+//!  load knock, storm     who comes and goes, and who announces very much
 //!  load bench            starts servers, runs both against them in turn, prints tables and goals
 //! ```
 //!
@@ -22,6 +23,7 @@ mod reader;
 mod report;
 mod run;
 mod stats;
+mod storm;
 mod subscribe;
 mod tls;
 mod usage;
@@ -51,6 +53,10 @@ async fn execute(command: cli::Command) -> Result<ExitCode> {
         }
         cli::Command::Knock(args) => {
             println!("{}", serde_json::to_string(&knock::knock(args).await?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        cli::Command::Storm(args) => {
+            println!("{}", serde_json::to_string(&storm::storm(args).await?)?);
             Ok(ExitCode::SUCCESS)
         }
         cli::Command::Floor(args) => floor::serve(args).await.map(|()| ExitCode::SUCCESS),

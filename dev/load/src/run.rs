@@ -36,16 +36,16 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    let before = run.pid.map(Usage::of).transpose()?;
+    let before = used(&run.pid)?;
     watch(&run, &names, &stats).await?;
     let connect_ms = started.elapsed().as_millis() as u64;
     tokio::time::sleep(Duration::from_secs(run.warmup)).await;
 
-    let a = Snapshot::take(run.pid)?;
+    let a = Snapshot::take(&run.pid)?;
     stats.measuring.store(true, Relaxed);
     tokio::time::sleep(Duration::from_secs(run.seconds)).await;
     stats.measuring.store(false, Relaxed);
-    let b = Snapshot::take(run.pid)?;
+    let b = Snapshot::take(&run.pid)?;
     let missing_groups = missing(&stats).await;
 
     let latency = stats.latency();
@@ -94,7 +94,8 @@ async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
 /// Connects everybody who is not a publisher.
 async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
     let protocol = if run.floor { FLOOR } else { run.version.alpn };
-    let client = |reading| Client::new(run.addr, run.door, protocol, reading);
+    let addr = run.viewers_at.unwrap_or(run.addr);
+    let client = |reading| Client::new(addr, run.door, protocol, reading);
     let clients: Vec<Client> = (0..SOCKETS).map(|_| client(Reading::Eager)).collect::<Result<_>>()?;
 
     let stalled = client(Reading::Stalled)?;
@@ -162,6 +163,12 @@ fn cost(run: &Run, before: Usage, a: Usage, b: Usage, secs: f64, frames: u64, by
     }
 }
 
+/// What these processes have used, if there are any.
+fn used(pids: &[u32]) -> Result<Option<Usage>> {
+    let each: Vec<_> = pids.iter().map(|pid| Usage::of(*pid)).collect::<Result<_>>()?;
+    Ok(each.into_iter().reduce(Usage::plus))
+}
+
 /// Time and usage at one instant.
 struct Snapshot {
     at: Instant,
@@ -172,12 +179,12 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn take(pid: Option<u32>) -> Result<Self> {
-        let server = pid.map(Usage::of).transpose()?;
+    fn take(pids: &[u32]) -> Result<Self> {
+        let server = used(pids)?;
         let own = Usage::of(std::process::id())?;
         let mut shared = cores(std::process::id())?;
-        if let Some(pid) = pid {
-            shared.extend(cores(pid)?);
+        for pid in pids {
+            shared.extend(cores(*pid)?);
         }
         let used = own.cpu_us + server.map_or(0, |s| s.cpu_us);
         // Counters of processes and cores are not sampled together, so a sum may be off by a little.

@@ -36,6 +36,17 @@ impl Usage {
         }
         Ok(usage)
     }
+
+    /// Two processes together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            cpu_us: self.cpu_us + other.cpu_us,
+            rss_kb: self.rss_kb + other.rss_kb,
+            peak_kb: self.peak_kb + other.peak_kb,
+            ctx: self.ctx + other.ctx,
+            threads: self.threads + other.threads,
+        }
+    }
 }
 
 /// The cores that a process may run on.

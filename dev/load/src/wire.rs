@@ -14,7 +14,7 @@ mod tests;
 mod varint;
 mod version;
 
-pub(crate) use announce::{Announcements, active, first_reply, request, requested_prefix};
+pub(crate) use announce::{Announcements, News, active, first_reply, request, requested_prefix};
 pub(crate) use group::{frame_header, group_header};
 pub(crate) use setup::{SERVER_SETUP, chosen, client_setup, setup};
 pub(crate) use subscribe::{accept, check_reply, requested_id, subscribe, track_info};

@@ -6,6 +6,9 @@ use crate::report::Report;
 pub(crate) type Figure = fn(&Report) -> Option<f64>;
 
 pub(crate) const CPU_US: Figure = |r| r.server.as_ref().map(|c| c.cpu_us_per_frame);
+/// The same of both ends, where the load generator does nothing but receive. It takes times, too, which costs little.
+pub(crate) const ENDS_CPU_US: Figure =
+    |r| Some(CPU_US(r)? + r.load_cpu_pct * 1e4 / (r.frames_per_s > 0).then_some(r.frames_per_s as f64)?);
 pub(crate) const P50_MS: Figure = |r| (r.subscribers > 0).then(|| r.p50_us as f64 / 1000.0);
 pub(crate) const P99_MS: Figure = |r| (r.subscribers > 0).then(|| r.p99_us as f64 / 1000.0);
 pub(crate) const SESSION_KB: Figure = |r| r.server.as_ref().map(|c| c.kb_per_conn);

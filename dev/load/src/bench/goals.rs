@@ -2,7 +2,7 @@
 
 use super::{
     entrant::{self, Entrant},
-    figures::{CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB},
+    figures::{CPU_US, ENDS_CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB},
     sample::Sample,
     series::{self, Series},
     shape::{Kind, Shape},
@@ -26,6 +26,11 @@ const STALLED_P99_MS: f64 = 1.0;
 /// The process's peak memory beside stalled viewers.
 const STALLED_MB: f64 = 150.0;
 
+/// What a link may cost per frame that crosses it, as a multiple of the floor.
+const LINK_TO_FLOOR: f64 = 1.3;
+/// What a link may add to p99.
+const LINK_P99_MS: f64 = 1.0;
+
 /// A line per goal and relay of ours.
 pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> Vec<String> {
     let of = |i: usize| Series::new(samples, i, shape.cases[0].0);
@@ -41,7 +46,10 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
                     vec![judged.line(judged.mine.median(SESSION_KB), "idle session", IDLE_KB, "KB", None)]
                 }
                 (Kind::Stalled, [_, (stalled, _), ..]) => judged.stalled(&Series::new(samples, i, stalled)),
-                (Kind::Stalled | Kind::Dialects | Kind::Doors, _) => Vec::new(),
+                (Kind::Hop, [_, (linked, _), ..]) => {
+                    judged.hop(&Series::new(samples, i, linked), entrant::floor(entrants).map(of))
+                }
+                (Kind::Stalled | Kind::Dialects | Kind::Doors | Kind::Hop, _) => Vec::new(),
             });
         }
         if let (Kind::Frames | Kind::Doors, Door::WebTransport, Some(quic)) =
@@ -84,6 +92,22 @@ impl Judged<'_> {
             self.line(added, "p99 added to the others", STALLED_P99_MS, "ms", Some(stalled)),
             self.line(lost, "missed by the others", 0.0, "groups", Some(stalled)),
             self.line(stalled.worst(PEAK_MB), "peak memory", STALLED_MB, "MB", Some(stalled)),
+        ]
+    }
+
+    fn hop(&self, linked: &Series<'_>, floor: Option<Series<'_>>) -> Vec<String> {
+        let added = |figure| linked.paired(&self.mine, figure, |with, without| with - without);
+        let to_floor = |figure: Figure| Some(added(CPU_US)? / floor.as_ref()?.median(figure)?);
+        vec![
+            self.line(to_floor(CPU_US), "CPU of the link", LINK_TO_FLOOR, "× floor, which only sends", Some(linked)),
+            self.line(
+                to_floor(ENDS_CPU_US),
+                "CPU of the link",
+                LINK_TO_FLOOR,
+                "× both ends of the floor",
+                Some(linked),
+            ),
+            self.line(added(P99_MS), "p99 added by the link", LINK_P99_MS, "ms", Some(linked)),
         ]
     }
 

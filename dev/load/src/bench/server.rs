@@ -50,6 +50,18 @@ impl Server {
         Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
     }
 
+    /// A relay of ours that is a node of a cluster and dials another, if there is one.
+    pub(crate) async fn node(relay: &Relay, other: Option<SocketAddr>) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        command.args(relay.arguments(&addr.to_string(), DEFAULT, dir.path())?);
+        if let Some(other) = other {
+            command.args(["--cluster-node", &format!("https://{addr}/"), "--client-tls-disable-verify", "true"]);
+            command.args(["--cluster-connect", &format!("https://{other}/")]);
+        }
+        Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
+    }
+
     pub(crate) async fn floor(floor: &Floor) -> Result<Self> {
         let (addr, dir) = (free_address()?, TempDir::new()?);
         let mut command = pinned(CORE, &std::env::current_exe()?);

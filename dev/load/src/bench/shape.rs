@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Idle,
     /// What some viewers suffer from others.
     Stalled,
+    /// What a link between two nodes adds.
+    Hop,
 }
 
 /// The shape as it is.
@@ -71,13 +73,16 @@ impl Shape {
 
     /// Whether relays are compared with each other, not each of ours with itself.
     pub(crate) fn compares_relays(&self) -> bool {
-        !matches!(self.kind, Kind::Dialects | Kind::Doors)
+        !matches!(self.kind, Kind::Dialects | Kind::Doors | Kind::Hop)
     }
 }
 
 const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
 
-static ALL: [Shape; 8] = [
+/// The name of the case with a link between publishers and viewers.
+pub(crate) const LINKED: &str = "two nodes";
+
+static ALL: [Shape; 9] = [
     Shape {
         name: "video",
         about: "100 viewers, 60 fps, 4,000 B, 60 frames per group",
@@ -149,5 +154,18 @@ static ALL: [Shape; 8] = [
         floor: None,
         cases: PLAIN,
         kind: Kind::Doors,
+    },
+    Shape {
+        name: "hop",
+        about: "50 publishers with a viewer each, 60 fps, 4,000 B, 60 frames per group, on one node and across a link",
+        load: "--publishers 50 --subscribers 50 --fps 60 --frame 4000 --group 60",
+        // As many frames as cross the link. Bare quinn has them all at one moment, which is the cheapest it can be.
+        floor: Some(Floor {
+            serve: "--fps 60 --frame 4000 --group 60",
+            load: "--subscribers 50 --fps 60 --frame 4000 --group 60",
+            streams: 1024,
+        }),
+        cases: &[("one node", ""), (LINKED, "")],
+        kind: Kind::Hop,
     },
 ];

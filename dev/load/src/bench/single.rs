@@ -9,7 +9,7 @@ use super::{
     entrant::Entrant,
     sample::Purpose,
     server::{Server, pinned},
-    shape::Shape,
+    shape::{LINKED, Shape},
 };
 use crate::{cli, report::Report};
 
@@ -23,6 +23,8 @@ const VERIFY: (u64, u64) = (1, 4);
 pub(crate) struct Plan<'a> {
     shape: &'static Shape,
     entrant: &'a Entrant,
+    /// Viewers are at a second node, which is linked with the publishers'.
+    linked: bool,
     /// Arguments of `load run`.
     load: Vec<String>,
     warmup: u64,
@@ -42,6 +44,10 @@ impl<'a> Plan<'a> {
             true => shape.floor.as_ref()?.load,
             false => shape.load,
         };
+        let linked = case == LINKED;
+        if linked && entrant.is_floor() {
+            return None;
+        }
         let extra = shape.cases.iter().find(|(name, _)| *name == case)?.1;
         let mut load: Vec<String> = text.split_whitespace().chain(extra.split_whitespace()).map(Into::into).collect();
         if entrant.is_floor() {
@@ -56,7 +62,7 @@ impl<'a> Plan<'a> {
             }
             Purpose::Round(_) => (args.warmup, args.seconds),
         };
-        Some(Self { shape, entrant, load, warmup, seconds })
+        Some(Self { shape, entrant, linked, load, warmup, seconds })
     }
 
     pub(crate) async fn run(self) -> Result<Report> {
@@ -65,14 +71,24 @@ impl<'a> Plan<'a> {
             (None, Some(floor)) => Server::floor(floor).await?,
             (None, None) => unreachable!("a plan for the floor exists only where the shape has one"),
         };
-        let report = self.offer(&server).await.with_context(|| format!("server log: {}", server.log()));
-        server.stop().await;
+        let second = match &self.entrant.relay {
+            Some(relay) if self.linked => Some(Server::node(relay, Some(server.addr)).await?),
+            _ => None,
+        };
+        let logs = || server.log() + &second.as_ref().map(|second| format!(" || {}", second.log())).unwrap_or_default();
+        let report = self.offer(&server, second.as_ref()).await.with_context(|| format!("server log: {}", logs()));
+        for server in [Some(server), second].into_iter().flatten() {
+            server.stop().await;
+        }
         report
     }
 
-    async fn offer(&self, server: &Server) -> Result<Report> {
+    async fn offer(&self, server: &Server, second: Option<&Server>) -> Result<Report> {
         let mut command = pinned(CORE, &std::env::current_exe()?);
         command.args(["run", "--addr", &server.addr.to_string(), "--pid", &server.pid()?.to_string()]);
+        if let Some(second) = second {
+            command.args(["--viewers-at", &second.addr.to_string(), "--pid", &second.pid()?.to_string()]);
+        }
         command.args(["--version", self.entrant.version.name, "--door", self.entrant.door.name()]);
         command.args(["--warmup", &self.warmup.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(["--label", &self.entrant.name]).args(&self.load);

@@ -3,8 +3,8 @@
 use super::{
     entrant::{self, Entrant},
     figures::{
-        CONNECT_S, CPU_US, DELIVERED_PCT, Figure, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT, P50_MS, P99_MS, PEAK_MB,
-        RESETS, RSS_MB, SESSION_KB, STARVED,
+        CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT, P50_MS, P99_MS,
+        PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
     },
     sample::Sample,
     series::{self, Series},
@@ -24,6 +24,18 @@ struct Row<'a> {
     quic: Option<Series<'a>>,
     /// The same entrant in the shape's first case, when this is another.
     plain: Option<Series<'a>>,
+}
+
+impl Row<'_> {
+    /// What it has more than the plain case.
+    fn added(&self, figure: Figure) -> Option<f64> {
+        self.mine.paired(self.plain.as_ref()?, figure, |mine, plain| mine - plain)
+    }
+
+    /// The CPU that it has more than the plain case, as a multiple of the floor's.
+    fn added_to_floor(&self, floor: Figure) -> Option<f64> {
+        Some(self.added(CPU_US)? / self.floor.as_ref()?.median(floor)?)
+    }
 }
 
 type Column = (&'static str, fn(&Row<'_>) -> String);
@@ -58,14 +70,23 @@ const IDLE: &[Column] = &[
     ("connect s", |r| number(r.mine.median(CONNECT_S), 1)),
 ];
 
+const HOP: &[Column] = &[
+    ("case", |r| r.case.into()),
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("link µs/frame", |r| number(r.added(CPU_US), 1)),
+    ("link × floor", |r| number(r.added_to_floor(CPU_US), 2)),
+    ("link × both ends of the floor", |r| number(r.added_to_floor(ENDS_CPU_US), 2)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+    ("p99 added", |r| number(r.added(P99_MS), 2)),
+];
+
 const STALLING: &[Column] = &[
     ("case", |r| r.case.into()),
     ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
     ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
     ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
-    ("p99 added", |r| {
-        number(r.plain.as_ref().and_then(|plain| r.mine.paired(plain, P99_MS, |mine, plain| mine - plain)), 2)
-    }),
+    ("p99 added", |r| number(r.added(P99_MS), 2)),
 ];
 
 /// The columns that every table ends with; the last counts fair runs.
@@ -88,6 +109,7 @@ pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) ->
         Kind::Doors => DOORS,
         Kind::Idle => IDLE,
         Kind::Stalled => STALLING,
+        Kind::Hop => HOP,
     };
     let columns: Vec<&Column> = special.iter().chain(COMMON).collect();
     let rows = rows(shape, entrants, samples);
@@ -113,11 +135,13 @@ fn rows<'a>(shape: &'a Shape, entrants: &'a [Entrant], samples: &'a [Sample]) ->
     for (i, entrant) in entrants.iter().enumerate() {
         for (k, (case, _)) in shape.cases.iter().enumerate() {
             let of = |i| Series::new(samples, i, case);
+            // Bare quinn has no nodes to link.
+            let floor_case = if shape.kind == Kind::Hop { shape.cases[0].0 } else { case };
             rows.push(Row {
                 name: &entrant.name,
                 case,
                 mine: of(i),
-                floor: entrant::floor(entrants).map(of),
+                floor: entrant::floor(entrants).map(|i| Series::new(samples, i, floor_case)),
                 reference: entrant::reference(entrants, entrant).map(of),
                 cheapest: series::cheapest(entrant::dialects(entrants, entrant).into_iter().map(of)),
                 quic: entrant::over_quic(entrants, entrant).map(of),

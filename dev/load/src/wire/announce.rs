@@ -77,6 +77,14 @@ pub(crate) fn active(version: &Version, suffix: &str) -> Bytes {
     body.framed(&[])
 }
 
+/// What one announcement tells.
+pub(crate) enum News {
+    There(String),
+    Gone(String),
+    /// Another way to what is there already, or something unknown.
+    Other,
+}
+
 /// What an announce stream has told so far.
 pub(crate) struct Announcements {
     version: &'static Version,
@@ -115,26 +123,33 @@ impl Announcements {
 
     /// The suffix that an announcement makes available, if it does. `kind` is its type where announcements are typed.
     pub(crate) fn next(&mut self, kind: Option<u64>, body: &[u8]) -> Result<Option<String>> {
+        Ok(match self.news(kind, body)? {
+            News::There(suffix) => Some(suffix),
+            News::Gone(_) | News::Other => None,
+        })
+    }
+
+    /// What an announcement tells. `kind` is as above.
+    pub(crate) fn news(&mut self, kind: Option<u64>, body: &[u8]) -> Result<News> {
         let mut body = Decoder::new(self.version.varint, body);
-        let suffix = match kind {
+        let news = match kind {
             None => self.untyped(&mut body)?,
-            Some(0) => Some(self.start(&mut body)?),
+            Some(0) => News::There(self.start(&mut body)?),
             Some(1) => {
                 let route = body.int()?;
-                self.route(route)?.take();
-                None
+                self.route(route)?.take().map_or(News::Other, |route| News::Gone(route.suffix))
             }
             Some(2) => {
                 self.restart(&mut body)?;
-                None
+                News::Other
             }
-            Some(_) => return Ok(None), // to be skipped
+            Some(_) => return Ok(News::Other), // to be skipped
         };
         body.end()?;
-        Ok(suffix)
+        Ok(news)
     }
 
-    fn untyped(&self, body: &mut Decoder<'_>) -> Result<Option<String>> {
+    fn untyped(&self, body: &mut Decoder<'_>) -> Result<News> {
         let active = match body.byte()? {
             0 => false,
             1 => true,
@@ -147,7 +162,7 @@ impl Announcements {
             Hops::Count => drop(body.int()?),
             Hops::SenderLast | Hops::SenderApart => drop(ids(body)?),
         }
-        Ok(active.then_some(suffix))
+        Ok(if active { News::There(suffix) } else { News::Gone(suffix) })
     }
 
     fn start(&mut self, body: &mut Decoder<'_>) -> Result<String> {
