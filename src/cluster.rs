@@ -382,31 +382,3 @@ impl std::fmt::Debug for Cluster {
         f.debug_struct("Cluster").field("config", &self.config).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::cache::{Cache, Limits};
-
-    #[tokio::test]
-    async fn a_node_that_stops_waits_for_no_link_that_is_not_there() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        // The first never answers, the second refuses.
-        for (place, give_up) in
-            [("https://127.0.0.1:1/", None), ("tcp://127.0.0.1:1/", None), ("tcp://127.0.0.1:1/", Some(Duration::ZERO))]
-        {
-            let mut config = Config { connect: vec![config::Peer::parse(place).unwrap()], ..Config::default() };
-            config.dial.backoff.timeout = give_up;
-            config.dial.websocket.enabled = false;
-            let cluster = Cluster::new(config, Origin::new(HopId(1), Cache::new(Limits::default()))).unwrap();
-            let (stop, shutdown) = watch::channel(false);
-            let client = http::Client::new(&http::Trust::default(), None).unwrap();
-            let (transport, offer, drain) = (transport::Config::default(), Offer::default(), Duration::from_secs(60));
-            let running = tokio::spawn(cluster.run(Means { transport, client, offer, drain, shutdown }));
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            stop.send_replace(true);
-            let ended = tokio::time::timeout(Duration::from_secs(5), running).await;
-            ended.expect("it ends").unwrap().unwrap();
-        }
-    }
-}

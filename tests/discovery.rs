@@ -180,3 +180,22 @@ async fn a_node_that_stops_is_left_in_order() {
     .await;
     assert_eq!(attempt.last_error, None, "it was asked to leave, and did");
 }
+
+/// A node that stops waits for no link that is not there: the first place never answers, the others refuse.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_gives_up_dialing() {
+    for (place, give_up) in
+        [("https://127.0.0.1:1/", None), ("tcp://127.0.0.1:1/", None), ("tcp://127.0.0.1:1/", Some(Duration::ZERO))]
+    {
+        let node = TestRelay::with(|config| {
+            credulous(config);
+            config.cluster.connect = vec![Peer::parse(place).unwrap()];
+            config.cluster.dial.backoff.timeout = give_up;
+            config.session.drain = Duration::from_secs(600);
+        })
+        .await;
+        sleep(Duration::from_millis(50)).await;
+        node.stop.send_replace(true);
+        soon(node.over()).await;
+    }
+}

@@ -54,6 +54,7 @@ pub struct TestRelay {
     pub certificate: CertificateDer<'static>,
     endpoint: Endpoint,
     pub stop: watch::Sender<bool>,
+    over: watch::Receiver<()>,
     /// Certificates and the Unix socket.
     files: TempDir,
 }
@@ -129,10 +130,19 @@ impl TestRelay {
         let (stop, stopped) = watch::channel(false);
         let (address, other) = (relay.address(), relay.other_addresses());
         let (origin, cluster) = (relay.origin(), relay.cluster());
-        tokio::spawn(async move { relay.run(stopped).await.unwrap() });
+        let (running, over) = watch::channel(());
+        tokio::spawn(async move {
+            relay.run(stopped).await.unwrap();
+            drop(running);
+        });
         let endpoint = Endpoint::client(ANYWHERE).unwrap();
         let certificate = generated.cert.der().clone();
-        Self { address, other, unix, origin, cluster, certificate, endpoint, stop, files }
+        Self { address, other, unix, origin, cluster, certificate, endpoint, stop, over, files }
+    }
+
+    /// Waits until it has stopped.
+    pub async fn over(&self) {
+        while self.over.clone().changed().await.is_ok() {}
     }
 
     /// A client on raw QUIC or WebTransport, at the root.

@@ -3,10 +3,8 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::{follow::lock, likeness::Told, malformed};
@@ -24,9 +22,6 @@ use crate::{
 /// The most bytes of an initial set: some thousands of names, which only other nodes have.
 const MAX_INIT: usize = 256 << 10;
 
-/// How long an end may wait for the beginning that belongs to it: both are sent together.
-const HOLD: Duration = Duration::from_millis(10);
-
 /// The book of one announce stream: what the peer has told.
 pub(super) struct Incoming<'a> {
     session: &'a Shared,
@@ -34,8 +29,6 @@ pub(super) struct Incoming<'a> {
     publisher: Arc<Mutex<Option<Publisher>>>,
     /// Announced paths.
     live: HashSet<Path>,
-    /// One of them that has ended, unless it is announced again at once.
-    ending: Option<Path>,
     /// The same by id, where there are ids.
     told: Told,
     /// The peer, which receivers append to its chains.
@@ -44,15 +37,7 @@ pub(super) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     pub(super) fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
-        Self {
-            session,
-            prefix,
-            publisher,
-            live: HashSet::new(),
-            ending: None,
-            told: Told::default(),
-            peer: HopId::NONE,
-        }
+        Self { session, prefix, publisher, live: HashSet::new(), told: Told::default(), peer: HopId::NONE }
     }
 
     /// Takes in what comes until the stream ends.
@@ -74,36 +59,10 @@ impl<'a> Incoming<'a> {
                 Err(error) => return self.over(error),
             }
         }
-        // A node that speaks an old dialect tells of another way by an end and a new beginning.
-        let holds_ends = session.view.is_node() && session.dialect.replace == Replace::Retract;
         loop {
-            let message = reader.message(&session.dialect.announcement, typed::MAX_MESSAGE);
-            let message = match &self.ending {
-                Some(_) => timeout(HOLD, message).await.ok(),
-                None => Some(message.await),
-            };
-            let ending = self.ending.take();
-            match message {
-                Some(Ok(Announcement::Active { suffix, hops, cost })) if ending.as_ref() == Some(&suffix) => {
-                    self.live.remove(&suffix);
-                    self.on_active(suffix, hops, cost)?;
-                    continue;
-                }
-                Some(Err(error)) => return self.over(error),
-                Some(Ok(announcement)) => {
-                    if let Some(suffix) = ending {
-                        self.on_ended(&suffix);
-                    }
-                    match announcement {
-                        Announcement::Ended(Target::Path(suffix)) if holds_ends => self.ending = Some(suffix),
-                        announcement => self.on_announcement(announcement)?,
-                    }
-                }
-                None => {
-                    if let Some(suffix) = ending {
-                        self.on_ended(&suffix);
-                    }
-                }
+            match reader.message(&session.dialect.announcement, typed::MAX_MESSAGE).await {
+                Ok(announcement) => self.on_announcement(announcement)?,
+                Err(error) => return self.over(error),
             }
         }
     }
