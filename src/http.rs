@@ -30,7 +30,7 @@ pub struct Client(reqwest::Client);
 pub struct Answer {
     /// The status of HTTP.
     pub status: u16,
-    /// At most [`MAX_BODY`] bytes.
+    /// At most 64 KiB.
     pub body: Vec<u8>,
     /// How long the answer may be used again (RFC 9111 §5.2.2); `None` when it does not say.
     pub max_age: Option<Duration>,

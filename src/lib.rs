@@ -26,14 +26,16 @@
 //!
 //! * *origin*: everything this node can serve; *broadcast* ⊃ *track* ⊃ *group* ⊃ *frame*.
 //! * *ingest*: bytes coming in; *egress*: bytes going out.
-//! * *publisher*, *viewer*: people at the ends; *peer*: the other end of any session; *node*: a relay.
+//! * *publisher*, *viewer*: people at the ends; *peer*: the other end of any session; *node*: a relay; *link*: a session of
+//!   two nodes.
 //! * *dialect*: one protocol version; *grant*: what a session may do; *route*: one way to a broadcast; *demand*:
 //!   somebody wants a track.
 //!
 //! # Where to look
 //!
 //! A wrong byte on the wire is in `wire/lite/<message>.rs`; right bytes at the wrong moment in `session/lite/<topic>.rs`;
-//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`; an old setting
+//! a stale group in `model/track/log.rs`; a wrong source in `model/origin/route.rs`; a refusal in `auth`; a node that is not
+//! dialed in `cluster/peers.rs` when nobody wants it and in `cluster/dial.rs` when it does not answer; an old setting
 //! in `config/table` or, when it was more than a name, `config/legacy.rs`. Which dialect a client gets is settled by
 //! `wire/dialect.rs` and `session/handshake.rs`; what a door does before that, in `transport/incoming.rs` and, for a
 //! WebSocket, `web/upgrade.rs`.

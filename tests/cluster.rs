@@ -81,6 +81,12 @@ async fn all_announced(announced: &mut common::Announced, names: &BTreeSet<Strin
     }
 }
 
+async fn exactly_linked(nodes: &[TestRelay], links: usize) {
+    while nodes.iter().any(|node| node.cluster.links().live().len() != links) {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn until(announced: &mut common::Announced, is_it: impl Fn(&Event) -> bool) {
     while !is_it(&announced.next().await) {}
 }
@@ -104,10 +110,8 @@ async fn a_ring_of_four() {
 async fn a_mesh_of_five() {
     let nodes = Shape::mesh(5).start().await;
     everything_is_everywhere(&nodes).await;
-    for node in &nodes {
-        soon(linked(node, nodes.len() - 1)).await;
-        assert_eq!(node.cluster.links().live().len(), nodes.len() - 1, "one link with each of the others");
-    }
+    // One link with each of the others, in the end.
+    soon(exactly_linked(&nodes, nodes.len() - 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,12 +158,7 @@ async fn one_link_is_enough_for_two() {
     for node in &nodes {
         soon(linked(node, 1)).await;
     }
-    soon(async {
-        while nodes.iter().any(|node| node.cluster.links().live().len() != 1) {
-            sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
+    soon(exactly_linked(&nodes, 1)).await;
     sleep(SETTLED).await;
     assert!(nodes.iter().all(|node| node.cluster.links().live().len() == 1), "and stay with it");
     everything_is_everywhere(&nodes).await;
