@@ -283,7 +283,8 @@ impl Shared {
             return self.abandoned.load(Relaxed);
         }
         match timeout(Duration::ZERO, self.conn.closed()).await {
-            Ok(Closed { code: None, silent, .. }) => !silent,
+            // Where nobody knows, a node is worth waiting for, and a person is not.
+            Ok(Closed { code: None, silent, .. }) => silent.map_or(self.view.is_node(), |silent| !silent),
             Ok(Closed { code: Some(code), .. }) => code == close::GOAWAY_TIMEOUT,
             Err(_) => false,
         }

@@ -92,19 +92,19 @@ pub struct Closed {
     pub code: Option<u32>,
     /// What the peer or the transport said.
     pub reason: String,
-    /// Nothing had come for so long that the peer counts as gone.
-    pub silent: bool,
+    /// Whether nothing had come for so long that the peer counts as gone, if that is known.
+    pub silent: Option<bool>,
 }
 
 impl Closed {
     /// By somebody, with a code.
     pub fn with_code(code: u32, reason: impl Into<String>) -> Self {
-        Self { code: Some(code), reason: reason.into(), silent: false }
+        Self { code: Some(code), reason: reason.into(), silent: Some(false) }
     }
 
     /// By whatever lies between.
     pub fn broken(reason: impl ToString) -> Self {
-        Self { code: None, reason: reason.to_string(), silent: false }
+        Self { code: None, reason: reason.to_string(), silent: Some(false) }
     }
 }
 

@@ -139,12 +139,10 @@ impl Connection {
     }
 
     pub(super) async fn closed(&self) -> Closed {
-        let error = self.session.closed().await;
-        // The library calls every end of a session that nobody has closed by the same name.
-        match (&error, self.quic().close_reason()) {
-            (web::SessionError::WebTransportError(web::WebTransportError::Closed(..)), _) | (_, None) => closed(error),
-            (_, Some(quinn::ConnectionError::ApplicationClosed(_))) => closed(error),
-            (_, Some(reason)) => lost(reason),
+        let closed = closed(self.session.closed().await);
+        match (closed.code, self.quic().close_reason()) {
+            (None, Some(reason)) => Closed { silent: silence(&reason), ..closed },
+            _ => closed,
         }
     }
 
@@ -305,8 +303,17 @@ fn lost(error: quinn::ConnectionError) -> Closed {
         quinn::ConnectionError::ApplicationClosed(close) => Some(decode(close.error_code, false)),
         _ => None,
     };
-    let silent = error == quinn::ConnectionError::TimedOut;
+    let silent = silence(&error);
     Closed { code, silent, ..Closed::broken(error) }
+}
+
+/// Whether a connection has ended for lack of packets. The WebTransport library closes whatever has lost its session, and
+/// then nobody knows why.
+fn silence(error: &quinn::ConnectionError) -> Option<bool> {
+    match error {
+        quinn::ConnectionError::LocallyClosed => None,
+        error => Some(*error == quinn::ConnectionError::TimedOut),
+    }
 }
 
 fn closed(error: web::SessionError) -> Closed {

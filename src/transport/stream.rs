@@ -357,6 +357,6 @@ fn stream_code(code: u64) -> u32 {
 fn closed(error: &Error) -> Closed {
     match error.session_error() {
         Some((code, reason)) => Closed::with_code(code, reason),
-        None => Closed { silent: matches!(error, Error::IdleTimeout), ..Closed::broken(error) },
+        None => Closed { silent: Some(matches!(error, Error::IdleTimeout)), ..Closed::broken(error) },
     }
 }
