@@ -73,7 +73,7 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
 
 /// Whether a refusal is about the way to a source rather than the source.
 const fn is_on_the_way(code: u32) -> bool {
-    matches!(code, code::SESSION_CLOSED | code::GOING_AWAY | code::UNROUTABLE | code::NOT_FOUND | code::TIMEOUT)
+    matches!(code, code::SESSION_CLOSED | code::GOING_AWAY | code::UNROUTABLE | code::TIMEOUT)
 }
 
 /// Why a feed is over.
