@@ -284,7 +284,7 @@ impl Shared {
         }
         match timeout(Duration::ZERO, self.conn.closed()).await {
             // Where nobody knows, a node is worth waiting for, and a person is not.
-            Ok(Closed { code: None, silent, .. }) => silent.map_or(self.view.is_node(), |silent| !silent),
+            Ok(Closed { code: None, silent, .. }) => silent.map_or_else(|| self.view.is_node(), |silent| !silent),
             Ok(Closed { code: Some(code), .. }) => code == close::GOAWAY_TIMEOUT,
             Err(_) => false,
         }
