@@ -170,11 +170,6 @@ impl Cluster {
         &self.links
     }
 
-    /// What is configured.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// Whether somebody who may do everything is believed to be a node without further proof: there is nothing that
     /// could be stolen by making up nodes.
     pub fn trusts_everybody(&self) -> bool {

@@ -5,10 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use futures::{StreamExt, stream::FuturesUnordered};
 use quinn::{Endpoint, EndpointConfig, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::ServerName;
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::sleep,
-};
+use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::TlsConnector;
 use web_transport_quinn::{Session, proto::ConnectRequest};
 use web_transport_trait::Session as _;
@@ -77,16 +74,6 @@ impl Dialer {
         let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(quinn::TokioRuntime))?;
         let quic = dialed(&config.quic, &config.client.quic);
         Ok(Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic), streams })
-    }
-
-    /// Every address of a place, in the order to try them.
-    pub async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, NoAnswer> {
-        if target.door() == Door::Unix {
-            return Ok(Vec::new());
-        }
-        let found = lookup_host((target.host(), target.port())).await;
-        let found: Vec<_> = found.map_err(|error| NoAnswer(format!("{}: {error}", target.host())))?.collect();
-        if found.is_empty() { Err(NoAnswer(format!("{} has no address", target.host()))) } else { Ok(found) }
     }
 
     /// Dials a place with these protocols on offer, the favourite first: each of its addresses `race` after the one
