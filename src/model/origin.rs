@@ -626,4 +626,6 @@ impl Broadcast {
 }
 
 #[cfg(test)]
+mod settings_tests;
+#[cfg(test)]
 mod tests;
