@@ -4,6 +4,7 @@ mod accept;
 mod bind;
 mod connection;
 mod membership;
+mod workers;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -115,7 +116,7 @@ impl Relay {
             handover: config.cluster.dial.goaway.handover,
         };
         Ok(Self {
-            address: sockets.udp.first().context("no address to serve")?.local_addr()?,
+            address: sockets.udp.iter().flatten().next().context("no address to serve")?.local_addr()?,
             shared: Arc::new(shared),
             sockets,
             https,
@@ -170,8 +171,8 @@ impl Relay {
             drain: shared.drain,
             shutdown: shutdown.clone(),
         };
-        let linking = shared.cluster.clone().run(means);
-        let mut worker = accept::spawn_worker(shared.clone(), udp, linking, shutdown.clone()).await?;
+        let linking = Box::pin(shared.cluster.clone().run(means));
+        let mut workers = workers::start(&shared, udp, linking, &shutdown).await?;
         let (knock, knocks) = mpsc::channel(KNOCKS);
         let doors = tokio::spawn(accept::serve(shared.clone(), Clients::Others(knocks), shutdown.clone()));
         let pages = web::State {
@@ -215,19 +216,16 @@ impl Relay {
         let auth = shared.auth.clone();
         tasks.spawn(async move { auth.maintain().await });
         tasks.spawn(sweep(shared.origin.clone()));
-        let over = tokio::select! {
-            () = stopped(shutdown.clone()) => false,
-            // The worker hears of a shutdown too and may be faster.
-            _ = &mut worker => {
-                ensure!(*shutdown.borrow() || shutdown.has_changed().is_err(), "the QUIC worker ended");
-                true
+        tokio::select! {
+            () = stopped(shutdown.clone()) => {}
+            // Workers hear of a shutdown too and may be faster.
+            _ = workers.join_next() => {
+                ensure!(*shutdown.borrow() || shutdown.has_changed().is_err(), "a QUIC worker ended");
             }
-        };
+        }
         info!("shutting down");
         let leave = async {
-            if !over {
-                let _ = worker.await;
-            }
+            while workers.join_next().await.is_some() {}
             let _ = doors.await;
         };
         if tokio::time::timeout(shared.drain + GOODBYE, leave).await.is_err() {
@@ -278,11 +276,12 @@ fn log(shared: &Shared, sockets: &Sockets) {
     let local = |listeners: &[TcpListener]| -> Vec<_> {
         listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     };
-    let quic: Vec<_> = sockets.udp.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    let quic: Vec<_> = sockets.udp.iter().filter_map(|port| port.first()?.local_addr().ok()).collect();
     let (http, https, tcp) = (local(&sockets.http), local(&sockets.https), local(&sockets.tcp));
     let internal = local(&sockets.internal);
     let unix = sockets.unix.as_ref().and_then(|listener| listener.local_addr().ok());
-    info!(hop = ?shared.origin.hop(), ?quic, ?http, ?https, ?internal, ?tcp, ?unix, "serving");
+    let workers = sockets.udp.first().map_or(0, Vec::len);
+    info!(hop = ?shared.origin.hop(), workers, ?quic, ?http, ?https, ?internal, ?tcp, ?unix, "serving");
 }
 
 async fn stopped(mut shutdown: watch::Receiver<bool>) {

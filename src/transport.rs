@@ -9,6 +9,7 @@ pub mod dialer;
 pub mod incoming;
 pub mod listener;
 pub mod memory;
+pub mod port;
 pub mod quic;
 pub mod socket;
 pub mod stream;

@@ -26,7 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const SETTINGS: [&str; 2] = ["config", "Config"];
 
 /// Crates that stay in their room: the files, or folders, that may name them.
-const ROOMS: [(&[&str], &[&str]); 9] = [
+const ROOMS: [(&[&str], &[&str]); 10] = [
     (&["quinn", "quinn_proto", "web_transport_quinn", "web_transport_trait", "qmux"], &["transport"]),
     (&["axum", "hyper", "hyper_util", "tower_http"], &["web"]),
     (&["rcgen"], &["transport/tls"]),
@@ -35,6 +35,7 @@ const ROOMS: [(&[&str], &[&str]); 9] = [
     (&["reqwest"], &["http.rs"]),
     (&["x509_parser"], &["transport/tls"]),
     (&["rustls", "tokio_rustls"], &["transport", "main.rs"]),
+    (&["nix"], &["transport/port", "transport/socket.rs", "relay/workers.rs"]),
     (&["anyhow"], &["main.rs", "config", "relay"]),
 ];
 

@@ -3,9 +3,16 @@
 //! A change marks each reader and wakes it by reference; a reader already marked has not looked since and is skipped,
 //! so a burst costs it one wake-up. A reader registers its waker once and keeps it. Dropping a reader forgets it.
 //!
+//! Readers are listed by the [`Worker`] they wait on. To wake a task of another thread takes a system call, so a change
+//! wakes one dispatcher per foreign worker, which then wakes that worker's readers where they are.
+//!
 //! Why nothing is lost: a reader clears its mark *before* it locks the value to look, and a change unlocks the value
-//! *before* it marks. So either the look sees the change, or the mark is set after it was cleared, with a wake-up.
-//! `dev/loom` tries every interleaving of this file.
+//! *before* it marks. So either the look sees the change, or the mark is set after it was cleared, with a wake-up. A
+//! dispatcher likewise forgets that a list is due *before* it marks the readers in it. `dev/loom` tries every
+//! interleaving of these files.
+
+mod list;
+mod worker;
 
 #[cfg(loom)]
 use loom::sync::{
@@ -22,24 +29,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use list::List;
+pub use worker::Worker;
+
 /// A value whose changes wake its [`Reader`]s.
 #[derive(Debug)]
 pub struct Watch<T> {
     value: Mutex<T>,
-    readers: Mutex<Readers>,
-}
-
-/// Who to wake. Locked apart from the value, so that a reader woken on another thread finds the value unlocked.
-#[derive(Default, Debug)]
-struct Readers {
-    entries: Vec<Option<Entry>>,
-    free: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    marked: Arc<AtomicBool>,
-    waker: Waker,
+    /// Who to wake. Locked apart from the value, so that a reader woken on another thread finds the value unlocked.
+    readers: Mutex<Vec<Arc<List>>>,
 }
 
 impl<T> Watch<T> {
@@ -56,11 +54,7 @@ impl<T> Watch<T> {
     /// Changes the value and wakes every reader that has looked since the last change.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let result = change(&mut lock(&self.value));
-        for entry in lock(&self.readers).entries.iter().flatten() {
-            if !entry.marked.swap(true, AcqRel) {
-                entry.waker.wake_by_ref();
-            }
-        }
+        worker::here(|here| lock(&self.readers).iter().for_each(|list| List::notify(list, here)));
         result
     }
 }
@@ -70,14 +64,21 @@ impl<T> Watch<T> {
 pub struct Reader<T> {
     watch: Arc<Watch<T>>,
     marked: Arc<AtomicBool>,
-    /// Our entry in the watch and the waker it holds, once polled.
-    registered: Option<(usize, Waker)>,
+    /// Where it is listed, once polled.
+    listed: Option<Listed>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    list: Arc<List>,
+    key: usize,
+    waker: Waker,
 }
 
 impl<T> Reader<T> {
     /// A reader that has not looked yet.
     pub fn new(watch: Arc<Watch<T>>) -> Self {
-        Self { watch, marked: Arc::new(AtomicBool::new(true)), registered: None }
+        Self { watch, marked: Arc::new(AtomicBool::new(true)), listed: None }
     }
 
     /// Looks at the value; on `None` the task is woken by the next change.
@@ -98,37 +99,43 @@ impl<T> Reader<T> {
     }
 
     fn register(&mut self, waker: &Waker) {
-        if self.registered.as_ref().is_some_and(|(_, kept)| kept.will_wake(waker)) {
+        if self.listed.as_ref().is_some_and(|listed| listed.waker.will_wake(waker)) {
             return;
         }
-        let entry = Entry { marked: self.marked.clone(), waker: waker.clone() };
+        self.leave();
+        let marked = self.marked.clone();
         let mut readers = lock(&self.watch.readers);
-        let key = match &self.registered {
-            Some((key, _)) => *key,
-            None => readers.free.pop().unwrap_or(readers.entries.len()),
-        };
-        if key == readers.entries.len() {
-            readers.entries.push(None);
+        let list = worker::here(|here| match readers.iter().find(|list| list.is_at(here)) {
+            Some(list) => list.clone(),
+            None => {
+                let list = Arc::new(List::new(here.cloned()));
+                readers.push(list.clone());
+                list
+            }
+        });
+        let key = list.insert(marked, waker.clone());
+        drop(readers);
+        self.listed = Some(Listed { list, key, waker: waker.clone() });
+    }
+
+    fn leave(&mut self) {
+        let Some(Listed { list, key, .. }) = self.listed.take() else { return };
+        let mut readers = lock(&self.watch.readers);
+        let (before, empty) = list.remove(key);
+        if empty {
+            readers.retain(|other| !Arc::ptr_eq(other, &list));
+            if readers.is_empty() {
+                *readers = Vec::new();
+            }
         }
-        let before = readers.entries[key].replace(entry);
         drop(readers);
         drop(before); // the last of a task's wakers may drop the task, with readers of its own
-        self.registered = Some((key, waker.clone()));
     }
 }
 
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
-        if let Some((key, _)) = self.registered.take() {
-            let mut readers = lock(&self.watch.readers);
-            let before = readers.entries[key].take();
-            readers.free.push(key);
-            if readers.free.len() == readers.entries.len() {
-                *readers = Readers::default();
-            }
-            drop(readers);
-            drop(before);
-        }
+        self.leave();
     }
 }
 
@@ -182,6 +189,6 @@ mod tests {
         readers.remove(3);
         watch.update(|()| ());
         drop(readers);
-        assert_eq!(lock(&watch.readers).entries.capacity(), 0);
+        assert_eq!(lock(&watch.readers).capacity(), 0);
     }
 }

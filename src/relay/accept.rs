@@ -1,81 +1,20 @@
-//! Every listener's clients, each to a task of its own on its own worker.
+//! Every listener's clients, each to a task of its own.
 
-use std::{io, net::UdpSocket, os::unix::net::UnixListener, sync::Arc, time::Duration};
+use std::{os::unix::net::UnixListener, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::{
     net,
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
 };
 use tracing::{debug, warn};
 
 use super::{Shared, connection, stopped};
 use crate::{
-    session::IDLE_STREAMS,
-    transport::{Incoming, Listener, config::Allow, incoming::HTTP3, socket},
+    transport::{Incoming, Listener, config::Allow, socket},
     web::Knock,
-    wire::{Dialect, lite::close},
 };
-
-/// Starts the QUIC worker on a thread and runtime of its own. The receiver ends when its sessions are over.
-pub(super) async fn spawn_worker(
-    shared: Arc<Shared>,
-    sockets: Vec<UdpSocket>,
-    linking: impl Future<Output = io::Result<()>> + Send + 'static,
-    shutdown: watch::Receiver<bool>,
-) -> Result<oneshot::Receiver<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (started, starting) = oneshot::channel();
-    let (done, over) = oneshot::channel();
-    std::thread::Builder::new().name("quic-0".into()).spawn(move || {
-        runtime.block_on(async {
-            let listeners = listeners(&shared, sockets);
-            let serving = listeners.as_ref().ok().cloned();
-            let _ = started.send(listeners.map(drop));
-            let links = async {
-                if let Err(error) = linking.await {
-                    warn!(%error, "other nodes cannot be dialed");
-                }
-            };
-            tokio::join!(work(shared, serving.unwrap_or_default(), shutdown), links);
-        });
-        drop::<oneshot::Sender<()>>(done);
-    })?;
-    starting.await.context("the QUIC worker ended")?.context("no QUIC endpoint")?;
-    Ok(over)
-}
-
-/// Endpoints belong to the runtime they are made on.
-fn listeners(shared: &Shared, sockets: Vec<UdpSocket>) -> io::Result<Vec<Listener>> {
-    let mut alpns = shared.offer.alpns();
-    alpns.push(HTTP3);
-    // Clients that speak nothing else than what is switched off are let in to be told so: TLS has no words for it.
-    alpns.extend(
-        Dialect::ALL.iter().map(|dialect| dialect.alpn).filter(|alpn| shared.offer.select(Some(alpn)).is_none()),
-    );
-    let listener = |socket| {
-        let tls = shared.identity.server_config(&alpns).map_err(io::Error::other)?;
-        let reset = shared.identity.reset_key();
-        Listener::new(socket, tls, IDLE_STREAMS, (&shared.transport.server, &shared.transport.quic), reset)
-    };
-    sockets.into_iter().map(listener).collect()
-}
-
-async fn work(shared: Arc<Shared>, listeners: Vec<Listener>, shutdown: watch::Receiver<bool>) {
-    let mut tasks = JoinSet::new();
-    for listener in &listeners {
-        let (shared, listener, shutdown) = (shared.clone(), listener.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            serve(shared, Clients::Quic(listener.clone()), shutdown).await;
-            listener.close(close::NONE, "server shutdown");
-        });
-    }
-    while tasks.join_next().await.is_some() {}
-    for listener in listeners {
-        listener.drained().await;
-    }
-}
 
 /// Where clients come from.
 #[derive(Debug)]

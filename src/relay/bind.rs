@@ -9,13 +9,22 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use tracing::info;
 
-use crate::{config::Config, transport::socket, types::Address, web::config::Listen};
+use super::workers;
+use crate::{
+    config::Config,
+    transport::{
+        port::{self, Share},
+        socket,
+    },
+    types::Address,
+    web::config::Listen,
+};
 
 /// What is bound.
 #[derive(Default, Debug)]
 pub(super) struct Sockets {
-    /// QUIC.
-    pub(super) udp: Vec<UdpSocket>,
+    /// QUIC: each port, shared out to the workers.
+    pub(super) udp: Vec<Vec<Share>>,
     /// HTTP.
     pub(super) http: Vec<TcpListener>,
     /// HTTP for whoever runs this node.
@@ -39,11 +48,13 @@ pub(super) fn bind(config: &Config, optional: bool) -> Result<Sockets> {
         addresses.extend(address.resolve().with_context(|| format!("server.listen = {address}"))?);
     }
     let beside = matches!(http, Listen::BesideServer) && https.is_none();
+    let workers = workers::count(&config.transport.runtime);
     let mut skipped = None;
     for address in addresses {
         match bind_both(address, beside) {
             Ok((socket, listener)) => {
-                sockets.udp.push(socket);
+                let shares = port::share(socket, workers);
+                sockets.udp.push(shares.with_context(|| format!("cannot serve {address} with {workers} workers"))?);
                 sockets.http.extend(listener);
             }
             Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {

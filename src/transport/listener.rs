@@ -3,14 +3,14 @@
 use std::{io, sync::Arc, time::Duration};
 
 use quinn::{
-    ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig,
-    TransportConfig, VarInt, congestion,
+    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt, congestion,
     crypto::{HmacKey, rustls::QuicServerConfig},
 };
 
 use super::{
     Incoming,
     config::{Congestion, Quic, Server},
+    port::{Ids, Share},
 };
 
 /// What a stranger may make the relay buffer, in each direction.
@@ -18,33 +18,17 @@ const STRANGER_WINDOW: u64 = 256 << 10;
 /// Datagrams that wait, in each direction; the oldest are dropped.
 const DATAGRAM_BUFFER: usize = 64 << 10;
 
-/// Connection ids without a mark of this process, as QUIC's usual ones have one: packets for connections of the process
-/// before would be dropped by it, and never answered with a reset.
-struct AnyId;
-
-impl ConnectionIdGenerator for AnyId {
-    fn generate_cid(&mut self) -> ConnectionId {
-        ConnectionId::new(&rand::random::<[u8; 8]>())
-    }
-
-    fn cid_len(&self) -> usize {
-        8
-    }
-
-    fn cid_lifetime(&self) -> Option<Duration> {
-        None
-    }
+/// What every worker's listener offers, made once: an address that one of them has validated is known to all.
+#[derive(Clone)]
+pub struct Terms {
+    config: ServerConfig,
+    reset: Option<Arc<dyn HmacKey>>,
 }
 
-/// A QUIC endpoint that takes connections, driven by the runtime it was made on. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Listener(Endpoint);
-
-impl Listener {
-    /// Serves QUIC on a bound socket. Every connection starts with `streams` streams of each kind. With the same `reset`
-    /// key as the process before, peers of that one learn at once that it is gone (RFC 9000 §10.3).
+impl Terms {
+    /// Every connection starts with `streams` streams of each kind. With the same `reset` key as the process before, peers
+    /// of that one learn at once that it is gone (RFC 9000 §10.3).
     pub fn new(
-        socket: std::net::UdpSocket,
         tls: rustls::ServerConfig,
         streams: u32,
         (server, quic): (&Server, &Quic),
@@ -54,11 +38,26 @@ impl Listener {
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(Arc::new(transport(streams, quic)));
         config.preferred_address_v4(server.preferred_v4).preferred_address_v6(server.preferred_v6);
+        Ok(Self { config, reset })
+    }
+}
+
+/// A QUIC endpoint that takes connections, driven by the runtime it was made on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Listener(Endpoint);
+
+impl Listener {
+    /// Serves QUIC on a worker's share of a port.
+    pub fn new(share: Share, terms: Terms) -> io::Result<Self> {
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let ids = Ids(share.place());
         let mut endpoint = EndpointConfig::default();
-        if let Some(reset) = reset {
-            endpoint.reset_key(reset).cid_generator(|| Box::new(AnyId));
+        endpoint.cid_generator(move || Box::new(ids));
+        if let Some(reset) = terms.reset {
+            endpoint.reset_key(reset);
         }
-        Endpoint::new(endpoint, Some(config), socket, Arc::new(quinn::TokioRuntime)).map(Self)
+        let socket = share.open(&*runtime)?;
+        Endpoint::new_with_abstract_socket(endpoint, Some(terms.config), socket, runtime).map(Self)
     }
 
     /// The next client; `None` once the listener is closed.

@@ -1,7 +1,14 @@
 //! UDP and TCP sockets on the same address, and Unix sockets.
 
-use std::{fs, io, net::SocketAddr, os::unix::net, path::Path, time::Duration};
+use std::{
+    fs, io,
+    net::{SocketAddr, UdpSocket},
+    os::unix::net,
+    path::Path,
+    time::Duration,
+};
 
+use nix::sys::socket::{setsockopt, sockopt::ReusePort};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::sleep;
 use tracing::warn;
@@ -11,7 +18,29 @@ use tracing::warn;
 const SOCKET_BUFFER: usize = 4 << 20;
 
 /// Binds a UDP socket. On IPv6 it serves that family alone unless the address is unspecified, which serves both.
-pub fn bind(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
+pub fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = udp(addr)?;
+    socket.bind(&addr.into())?;
+    Ok(socket.into())
+}
+
+/// Binds more sockets to the port of the first, until there are `count`. Only now can others of this user share the port:
+/// had `first` been bound for that, a second relay would go unnoticed.
+pub(super) fn multiply(first: UdpSocket, count: u16) -> io::Result<Vec<UdpSocket>> {
+    setsockopt(&first, ReusePort, &true)?;
+    let addr = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        let socket = udp(addr)?;
+        setsockopt(&socket, ReusePort, &true)?;
+        socket.bind(&addr.into())?;
+        sockets.push(socket.into());
+    }
+    Ok(sockets)
+}
+
+/// A UDP socket for an address.
+fn udp(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(!addr.ip().is_unspecified())?;
@@ -20,8 +49,7 @@ pub fn bind(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Binds a TCP listener, with the same rule for IPv6.

@@ -250,13 +250,18 @@ impl TestRelay {
 
     /// A QUIC connection, with these protocols on offer.
     pub async fn dial(&self, alpn: &[&str], limits: TransportConfig) -> quinn::Connection {
-        let roots = self.roots();
+        let config = self.client(alpn, limits);
+        self.endpoint.connect_with(config, self.address, "localhost").unwrap().await.unwrap()
+    }
+
+    /// What QUIC clients are configured with.
+    pub fn client(&self, alpn: &[&str], limits: TransportConfig) -> quinn::ClientConfig {
         let builder = rustls::ClientConfig::builder_with_protocol_versions(&[&TLS13]);
-        let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+        let mut tls = builder.with_root_certificates(self.roots()).with_no_client_auth();
         tls.alpn_protocols = alpn.iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(Arc::new(limits));
-        self.endpoint.connect_with(config, self.address, "localhost").unwrap().await.unwrap()
+        config
     }
 }
 

@@ -14,7 +14,7 @@ use loom::{
     thread,
 };
 
-use crate::watch::{Reader, Watch};
+use crate::model::watch::{Reader, Watch, Worker};
 
 /// Every interleaving with at most three preemptions.
 fn check(test: impl Fn() + Send + Sync + 'static) {
@@ -223,5 +223,76 @@ fn the_last_waker_may_take_readers_with_it() {
         read_up_to(&mut reader, 1);
         drop(reader);
         writer.join().unwrap();
+    });
+}
+
+/// Polls a worker's dispatcher until the value of `reader` has reached `goal`, as the worker's own thread does.
+fn work_up_to(reader: &mut Reader<usize>, worker: &Worker, goal: usize) {
+    let (parker, waker) = parker();
+    let mut cx = Context::from_waker(&waker);
+    let mut dispatch = Box::pin(worker.dispatch());
+    loop {
+        assert!(dispatch.as_mut().poll(&mut cx).is_pending());
+        if reader.poll(&mut cx, |value| (*value >= goal).then_some(())).is_ready() {
+            return;
+        }
+        parker.park();
+    }
+}
+
+#[test]
+fn another_worker_is_told() {
+    check(|| {
+        let watch = Watch::new(0);
+        let mut reader = Reader::new(watch.clone());
+        let worker = thread::spawn(move || {
+            let worker = Worker::enter();
+            work_up_to(&mut reader, &worker, 1);
+            work_up_to(&mut reader, &worker, 2);
+        });
+        watch.update(|value| *value += 1);
+        watch.update(|value| *value += 1);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn another_worker_is_told_by_two() {
+    check(|| {
+        let watch = Watch::new(0);
+        let mut reader = Reader::new(watch.clone());
+        let writer = {
+            let watch = watch.clone();
+            thread::spawn(move || watch.update(|value| *value += 1))
+        };
+        let worker = thread::spawn(move || {
+            let worker = Worker::enter();
+            work_up_to(&mut reader, &worker, 2);
+        });
+        watch.update(|value| *value += 1);
+        worker.join().unwrap();
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_that_ends_wakes_who_is_left() {
+    check(|| {
+        let watch = Watch::new(0);
+        let mut reader = Reader::new(watch.clone());
+        let (parker, waker) = parker();
+        let (listed, ready) = loom::sync::mpsc::channel();
+        let worker = thread::spawn(move || {
+            let worker = Worker::enter();
+            look_in_vain(&mut reader, &waker);
+            listed.send(reader).unwrap();
+            drop(worker);
+        });
+        let mut reader = ready.recv().unwrap();
+        watch.update(|value| *value += 1);
+        parker.park();
+        worker.join().unwrap();
+        let seen = reader.poll(&mut Context::from_waker(Waker::noop()), |value| Some(*value));
+        assert_eq!(seen, Poll::Ready(1));
     });
 }
