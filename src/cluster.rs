@@ -206,15 +206,16 @@ impl Cluster {
         let own = own(&config).ok().flatten();
         let wishes = configured(&config).unwrap_or_default();
         let root = config.root().is_some_and(|root| Name::parse(root).ok() != own);
+        let dialer = Dialer::open(&means.transport)?;
         let dials = Arc::new(Dials {
-            dialer: Dialer::open(&means.transport, session::IDLE_STREAMS)?,
             config: config.clone(),
             lookup: self.lookup(),
             client: means.client.clone(),
             origin: self.origin.clone(),
             links: self.links.clone(),
             offer: means.offer,
-            limits: LIMITS,
+            limits: LIMITS.within(dialer.max_streams()),
+            dialer,
             windows: WINDOWS,
             drain: means.drain,
             shutdown: means.shutdown,

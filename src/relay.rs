@@ -110,7 +110,7 @@ impl Relay {
             cluster,
             identity,
             offer: config.session.server.clone(),
-            limits: session::Limits::default(),
+            limits: session::Limits::default().within(config.transport.quic.max_streams),
             transport: config.transport.clone(),
             drain: config.session.drain,
             handover: config.cluster.dial.goaway.handover,

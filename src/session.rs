@@ -13,6 +13,7 @@ mod typed;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -24,7 +25,7 @@ pub use config::Config;
 pub use handshake::{Hello, Peer};
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::Notify,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -38,7 +39,7 @@ use crate::{
         track::Producer,
         watch::{Reader, Watch},
     },
-    transport::{Closed, Connection, SendStream},
+    transport::{Closed, Connection, SendStream, config::Streams},
     types::{HopId, Path},
     wire::{
         DecodeError, Dialect, Offer,
@@ -67,11 +68,18 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// With no more streams of each kind than `most`, and at least those that every connection starts with.
+    #[must_use]
+    pub fn within(self, most: Option<u64>) -> Self {
+        let Some(most) = most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)) else { return self };
+        let publisher_uni = self.publisher_uni.min(most).max(Streams::IDLE.uni);
+        Self { publisher_uni, bi: self.bi.min(most).max(Streams::IDLE.bi), ..self }
+    }
+}
+
 /// How often to look whether a session that is to end still carries anything.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Streams of each direction that every session starts with.
-pub const IDLE_STREAMS: u32 = 16;
 
 /// A broken rule that ends the session.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -147,14 +155,14 @@ pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Sessi
         announcers: Mutex::default(),
         opened: AtomicU32::new(0),
         next_id: AtomicU64::new(0),
-        bi: Mutex::new(lite::Streams::new(IDLE_STREAMS)),
+        bi: Mutex::new(lite::Streams::new(Streams::IDLE.bi)),
         leave: Notify::new(),
         leaving: AtomicBool::new(false),
         peer_leaving: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         abandoned: AtomicBool::new(false),
         last_choice: Notify::new(),
-        moved: watch::Sender::new(None),
+        moved: Watch::new(None),
         peer_hop: AtomicU64::default(),
         serving: AtomicUsize::default(),
     });
@@ -194,10 +202,7 @@ impl Session {
 
     /// Waits until the peer asks to move, and tells where to: an empty URI is the same place again.
     pub async fn sent_away(&self) -> String {
-        let mut moved = self.shared.moved.subscribe();
-        let uri = moved.wait_for(Option::is_some).await.ok().and_then(|uri| uri.clone());
-        // The sender is held by this very session.
-        uri.unwrap_or_default()
+        Reader::new(self.shared.moved.clone()).wait(|uri| uri.clone()).await
     }
 
     /// Waits until neither side is subscribed to anything of the other.
@@ -246,7 +251,7 @@ struct Shared {
     /// Tells the driver that the peer's routes are the last choice.
     last_choice: Notify,
     /// Where the peer has asked to move to.
-    moved: watch::Sender<Option<String>>,
+    moved: Arc<Watch<Option<String>>>,
     /// Who the peer is, as it has said outside of SETUP; 0 until then.
     peer_hop: AtomicU64,
     /// Subscriptions of the peer that are being served.
@@ -310,7 +315,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Driver {
     shared: Arc<Shared>,
-    stream: Option<SessionStream>,
+    stream: Option<Box<SessionStream>>,
 }
 
 /// A task of a session ends with nothing to say, or with a violation.
@@ -320,21 +325,20 @@ impl Driver {
     /// Runs the session and tells how it ended.
     pub async fn run(self) -> Closed {
         let Self { shared, mut stream } = self;
-        let goodbye = async {
+        let mut goodbye = pin!(async {
             match &mut stream {
                 Some(stream) => stream.ended().await,
                 None => std::future::pending().await,
             }
-        };
-        let datagrams = async {
+        });
+        let mut datagrams = pin!(async {
             if !shared.dialect.datagrams {
                 return std::future::pending().await;
             }
             while let Ok(datagram) = shared.conn.read_datagram().await {
                 ingest::datagram(&shared, &datagram);
             }
-        };
-        tokio::pin!(goodbye, datagrams);
+        });
         // Dropped last to first: routes are withdrawn before the tasks that feed their tracks end, so that a standby
         // can take over.
         let mut tasks = JoinSet::<Outcome>::new();
@@ -380,7 +384,7 @@ impl Driver {
                 },
             }
         }
-        if let (Some(publisher), false) = (&publisher, shared.is_torn().await) {
+        if let (Some(publisher), false) = (&publisher, Box::pin(shared.is_torn()).await) {
             publisher.goodbye();
         }
         drop(publisher);
@@ -397,3 +401,21 @@ async fn next_request(demand: &mut Option<Reader<Demand>>) -> Request {
 
 /// A stream of the peer that is served: both halves.
 type Bi = (SendStream, typed::Reader);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_have_a_limit_that_leaves_a_session_possible() {
+        let usual = Limits::default();
+        let shown = |most| {
+            let limits = usual.within(most);
+            (limits.bi, limits.publisher_uni)
+        };
+        assert_eq!(shown(None), (usual.bi, usual.publisher_uni));
+        assert_eq!(shown(Some(u64::MAX)), (usual.bi, usual.publisher_uni));
+        assert_eq!(shown(Some(100)), (100, 100));
+        assert_eq!(shown(Some(0)), (Streams::IDLE.bi, Streams::IDLE.uni));
+    }
+}

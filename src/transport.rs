@@ -145,7 +145,8 @@ impl Connection {
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.accept_bi().await,
-            Self::Stream(c) => c.accept_bi().await,
+            // Much larger than that of QUIC, for which no session needs to hold a place.
+            Self::Stream(c) => Box::pin(c.accept_bi()).await,
             Self::Memory(c) => c.accept_bi().await,
         }
     }
@@ -154,7 +155,7 @@ impl Connection {
     pub async fn accept_uni(&self) -> Result<RecvStream, Closed> {
         match self {
             Self::Quic(c) => c.accept_uni().await,
-            Self::Stream(c) => c.accept_uni().await,
+            Self::Stream(c) => Box::pin(c.accept_uni()).await,
             Self::Memory(c) => c.accept_uni().await,
         }
     }

@@ -162,7 +162,7 @@ fn everything_of_0_14() {
     let config = era("relay-0.14.toml").config;
     let quic = &config.transport.quic;
     assert_eq!((quic.idle_timeout, quic.keep_alive), (Duration::from_secs(20), Duration::from_secs(4)));
-    assert_eq!((quic.gso, quic.congestion_control), (false, Congestion::Delay));
+    assert_eq!((quic.gso, quic.congestion_control), (false, Congestion::Bbr));
     assert_eq!(config.transport.client.quic.max_streams, Some(2000));
     assert_eq!(config.cluster.dial.race, Duration::from_millis(100));
     assert_eq!(config.cluster.dial.timeout, Duration::from_secs(20));
@@ -222,8 +222,8 @@ fn what_cannot_be_is_named_with_its_line() {
         ("[web.health]\ncpu = 75", "relay.toml:2: web.health.cpu = 75: /health does not judge"),
         ("[quic]\nsend_window = 0", "relay.toml:2: quic.send_window = 0: expected 1 or more"),
         (
-            "[quic]\ncongestion_control = 'cubic'",
-            "relay.toml:2: quic.congestion_control = 'cubic': expected loss or delay",
+            "[quic]\ncongestion_control = 'vegas'",
+            "relay.toml:2: quic.congestion_control = 'vegas': expected cubic, bbr or new-reno",
         ),
         (
             "[server]\npreferred_v4 = '[::1]:1'",

@@ -1,6 +1,11 @@
 //! The life of one client: handshake → who is it and what may it do → session → over.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -11,10 +16,10 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{Shared, membership, stopped};
 use crate::{
     auth::{self, Farewell, Grant},
-    cluster::{self, Guest},
+    cluster::{self, Guest, Member},
     model::origin::{SessionId, View},
-    session::{self, Peer, handshake},
-    transport::{Connection, Greeting, Incoming, Traffic},
+    session::{self, Driver, Peer, Session, handshake},
+    transport::{Closed, Connection, Greeting, Incoming, Traffic},
     types::{Certificate, PathError},
     web::Knock,
     wire::lite::close,
@@ -33,36 +38,58 @@ pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Re
         None => info_span!("session", %id, door),
     };
     async {
-        let greeted = tokio::select! {
-            greeted = greet(&shared, incoming) => greeted,
+        // In a box, like all that is soon over: a task is as large as the largest of its states.
+        let entered = tokio::select! {
+            entered = Box::pin(enter(&shared, incoming, admitted)) => entered,
             () = stopped(shutdown.clone()) => return,
         };
-        match greeted {
-            Ok(greeted) => {
-                let admitted = match admitted {
-                    Some(admitted) => Some(admitted),
-                    None => {
-                        let dialect = greeted.peer.dialect.name;
-                        let request = request(&shared, &greeted, door, remote);
-                        Box::pin(admit(&shared, greeted.conn.clone(), dialect, request)).await
-                    }
-                };
-                if let Some((request, grant)) = admitted {
-                    run(&shared, id, greeted, &request, grant, shutdown).await;
-                }
-            }
-            // A client whose race was won by another door leaves like this.
-            Err(reason) => {
-                debug!(%reason, "handshake failed");
-                if let Some((request, grant)) = admitted {
-                    let how = Farewell { reason: "handshake failed", duration: Duration::ZERO, sent: 0, received: 0 };
-                    shared.auth.farewell(&request, &grant, how).await;
-                }
-            }
+        if let Some(client) = entered {
+            run(&shared, id, client, shutdown).await;
         }
     }
     .instrument(span)
     .await;
+}
+
+/// A client that has come in.
+struct Client {
+    conn: Connection,
+    peer: Peer,
+    remote: Option<SocketAddr>,
+    rights: Box<Rights>,
+}
+
+/// What it has asked for, and what it may do.
+struct Rights {
+    request: auth::Request,
+    grant: Grant,
+}
+
+/// From the door to a client with rights. `None` when it has none, or has never arrived.
+async fn enter(shared: &Shared, incoming: Incoming, admitted: Option<(auth::Request, Grant)>) -> Option<Box<Client>> {
+    let door = incoming.door();
+    let greeted = match greet(shared, incoming).await {
+        Ok(greeted) => greeted,
+        // A client whose race was won by another door leaves like this.
+        Err(reason) => {
+            debug!(%reason, "handshake failed");
+            if let Some((request, grant)) = admitted {
+                let how = Farewell { reason: "handshake failed", duration: Duration::ZERO, sent: 0, received: 0 };
+                shared.auth.farewell(&request, &grant, how).await;
+            }
+            return None;
+        }
+    };
+    let admitted = match admitted {
+        Some(admitted) => Some(admitted),
+        None => {
+            let dialect = greeted.peer.dialect.name;
+            admit(shared, &greeted.conn, dialect, request(shared, &greeted, door)).await
+        }
+    };
+    let Greeted { conn, peer, remote, .. } = greeted;
+    let (request, grant) = admitted?;
+    Some(Box::new(Client { conn, peer, remote, rights: Box::new(Rights { request, grant }) }))
 }
 
 /// A peer whose handshake is over and whose rights are not known yet.
@@ -101,17 +128,12 @@ async fn greet(shared: &Shared, incoming: Incoming) -> Result<Greeted, String> {
 }
 
 /// What the peer asks for and has brought along.
-fn request(
-    shared: &Shared,
-    greeted: &Greeted,
-    transport: &'static str,
-    remote: Option<SocketAddr>,
-) -> Result<auth::Request, PathError> {
-    let Greeted { peer, target, host, certificate, .. } = greeted;
+fn request(shared: &Shared, greeted: &Greeted, transport: &'static str) -> Result<auth::Request, PathError> {
+    let Greeted { peer, target, host, certificate, remote, .. } = greeted;
     let (path, query) = target.split_once('?').map_or((&**target, None), |(path, query)| (path, Some(query)));
     let mut request = shared.auth.request(path, query)?;
     request.transport = transport;
-    request.remote = remote;
+    request.remote = *remote;
     request.host.clone_from(host);
     request.certificate.clone_from(certificate);
     request.protocol = Some(peer.dialect.name.to_owned());
@@ -121,7 +143,7 @@ fn request(
 /// What the peer may do; `None` when it was told that it may do nothing.
 async fn admit(
     shared: &Shared,
-    conn: Connection,
+    conn: &Connection,
     dialect: &'static str,
     request: Result<auth::Request, PathError>,
 ) -> Option<(auth::Request, Grant)> {
@@ -129,7 +151,7 @@ async fn admit(
         Ok(request) => request,
         Err(error) => {
             info!(%error, dialect, "refused");
-            refuse(&conn, close::UNAUTHORIZED, &error.to_string()).await;
+            refuse(conn, close::UNAUTHORIZED, &error.to_string()).await;
             return None;
         }
     };
@@ -138,91 +160,111 @@ async fn admit(
         Err(refusal) => {
             let (reason, story) = (refusal.reason.name(), refusal.story());
             info!(reason, story, dialect, path = ?request.shown(), "refused");
-            refuse(&conn, close::UNAUTHORIZED, &refusal.to_string()).await;
+            refuse(conn, close::UNAUTHORIZED, &refusal.to_string()).await;
             None
         }
     }
 }
 
-async fn run(
-    shared: &Shared,
-    id: SessionId,
-    greeted: Greeted,
-    request: &auth::Request,
-    grant: Grant,
-    shutdown: watch::Receiver<bool>,
-) {
-    let Greeted { conn, peer, remote, .. } = greeted;
-    let (dialect, since) = (peer.dialect.name, Instant::now());
-    let node = match membership::node(&shared.cluster, request, &grant) {
+/// A client that is served.
+struct Served {
+    session: Session,
+    driver: Driver,
+    member: Option<Box<Member>>,
+    /// To count its bytes in the end.
+    conn: Connection,
+    rights: Box<Rights>,
+}
+
+/// Begins to serve a client, unless it wants to be a node and must not.
+fn begin(shared: &Shared, id: SessionId, client: Box<Client>) -> Result<Served, (Box<Client>, auth::Refusal)> {
+    let Rights { request, grant } = &*client.rights;
+    let node = match membership::node(&shared.cluster, request, grant) {
         Ok(node) => node,
-        Err(refusal) => {
-            let (reason, story) = (refusal.reason.name(), refusal.story());
-            info!(reason, story, dialect, path = ?request.shown(), "refused");
-            refuse(&conn, close::UNAUTHORIZED, &refusal.to_string()).await;
-            let how = Farewell { reason, duration: Duration::ZERO, sent: 0, received: 0 };
-            return shared.auth.farewell(request, &grant, how).await;
-        }
+        Err(refusal) => return Err((client, refusal)),
     };
+    let Client { conn, peer, remote, rights } = *client;
+    let Rights { request, grant } = &*rights;
+    let dialect = peer.dialect.name;
     let called = node.as_ref().and_then(|node| node.name.as_deref());
     info!(dialect, path = ?request.shown(), who = grant.label, node = called, "connected");
     let quic = &shared.transport.quic;
     let (limits, (receive, send)) = match &node {
-        Some(_) => (cluster::LIMITS, cluster::WINDOWS),
+        Some(_) => (cluster::LIMITS.within(quic.max_streams), cluster::WINDOWS),
         None => (shared.limits, (u32::try_from(quic.receive_window).unwrap_or(u32::MAX), quic.send_window)),
     };
     conn.set_windows(receive, send);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
     let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, node.is_some());
-    let member = node.as_ref().map(|node| {
+    let member = node.map(|node| {
         let (name, register) = (node.name.as_deref(), node.register.as_deref());
         let (hop, price, is_full) = (peer.setup.hop, peer.setup.cost, node.is_full);
-        shared.cluster.join(id, Guest { hop, dialect, remote, name, register, price, is_full })
+        Box::new(shared.cluster.join(id, Guest { hop, dialect, remote, name, register, price, is_full }))
     });
-    let traffic = conn.clone();
-    let (session, driver) = session::start(conn, peer, view, limits);
-    let running = driver.run();
-    tokio::pin!(running);
+    let (session, driver) = session::start(conn.clone(), peer, view, limits);
+    Ok(Served { session, driver, member, conn, rights })
+}
+
+async fn run(shared: &Shared, id: SessionId, client: Box<Client>, shutdown: watch::Receiver<bool>) {
+    let Served { session, driver, member, conn, rights } = match begin(shared, id, client) {
+        Ok(served) => served,
+        Err((client, refusal)) => return Box::pin(turn_away(shared, client, refusal)).await,
+    };
+    let Rights { request, grant } = &*rights;
+    let since = Instant::now();
+    let mut running = pin!(driver.run());
     let linked = async {
         match &member {
-            Some(member) => membership::follow(member, &session, shared.handover).await,
+            Some(member) => Box::pin(membership::follow(member, &session, shared.handover)).await,
             None => std::future::pending().await,
         }
     };
     let (how, closed) = tokio::select! {
         closed = &mut running => ("closed", Some(closed)),
         how = linked => (how, timeout(GOODBYE, &mut running).await.ok()),
-        reason = shared.auth.ended(request, &grant) => {
+        reason = shared.auth.ended(request, grant) => {
             info!(reason = reason.name(), "rights are over");
             session.close(close::UNAUTHORIZED, &format!("{}: {reason}", reason.name()));
             (reason.name(), timeout(GOODBYE, &mut running).await.ok())
         }
         () = stopped(shutdown) => {
-            session.leave();
-            let late = tokio::select! {
-                closed = &mut running => Err(closed),
-                () = sleep(shared.drain) => Ok((close::GOAWAY_TIMEOUT, "server shutdown".to_owned())),
-                // Whoever must not stay may not stay for that either.
-                reason = shared.auth.ended(request, &grant) => {
-                    Ok((close::UNAUTHORIZED, format!("{}: {reason}", reason.name())))
-                }
-            };
-            let closed = match late {
-                Err(closed) => Some(closed),
-                Ok((code, reason)) => {
-                    session.close(code, &reason);
-                    timeout(GOODBYE, &mut running).await.ok()
-                }
-            };
-            ("shutdown", closed)
+            ("shutdown", Box::pin(move_away(&session, running, shared.auth.ended(request, grant), shared.drain)).await)
         }
     };
     match closed {
         Some(closed) => info!(code = ?closed.code, reason = %closed.reason, "over"),
         None => info!("over: the peer does not take the goodbye"),
     }
-    let Traffic { sent, received } = traffic.traffic();
-    shared.auth.farewell(request, &grant, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
+    let Traffic { sent, received } = conn.traffic();
+    shared.auth.farewell(request, grant, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
+}
+
+/// Refuses whoever wants to be a node and must not.
+async fn turn_away(shared: &Shared, client: Box<Client>, refusal: auth::Refusal) {
+    let Rights { request, grant } = &*client.rights;
+    let (reason, story) = (refusal.reason.name(), refusal.story());
+    info!(reason, story, dialect = client.peer.dialect.name, path = ?request.shown(), "refused");
+    refuse(&client.conn, close::UNAUTHORIZED, &refusal.to_string()).await;
+    let how = Farewell { reason, duration: Duration::ZERO, sent: 0, received: 0 };
+    shared.auth.farewell(request, grant, how).await;
+}
+
+/// Asks the peer to move, and ends a session that is still there after `drain`, or whose rights end before.
+async fn move_away(
+    session: &Session,
+    mut running: Pin<&mut impl Future<Output = Closed>>,
+    ended: impl Future<Output = auth::Reason>,
+    drain: Duration,
+) -> Option<Closed> {
+    session.leave();
+    let (code, reason) = tokio::select! {
+        closed = &mut running => return Some(closed),
+        () = sleep(drain) => (close::GOAWAY_TIMEOUT, "server shutdown".to_owned()),
+        // Whoever must not stay may not stay for that either.
+        reason = ended => (close::UNAUTHORIZED, format!("{}: {reason}", reason.name())),
+    };
+    session.close(code, &reason);
+    timeout(GOODBYE, running).await.ok()
 }
 
 /// Closes with a reason and keeps the connection until the peer has read it.

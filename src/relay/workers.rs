@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     model::watch::Worker,
-    session::IDLE_STREAMS,
     transport::{Listener, config::Runtime, incoming::HTTP3, listener::Terms, port::Share},
     wire::{Dialect, lite::close},
 };
@@ -75,7 +74,7 @@ fn terms(shared: &Shared) -> Result<Terms> {
     );
     let tls = shared.identity.server_config(&alpns).context("no QUIC endpoint")?;
     let (server, quic) = (&shared.transport.server, &shared.transport.quic);
-    Terms::new(tls, IDLE_STREAMS, (server, quic), shared.identity.reset_key()).context("no QUIC endpoint")
+    Terms::new(tls, (server, quic), shared.identity.reset_key()).context("no QUIC endpoint")
 }
 
 /// The core of each worker, when there is one for each. Fewer workers than cores leave the choice to the kernel, which

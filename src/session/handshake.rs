@@ -37,7 +37,7 @@ pub struct Peer {
     /// What this side takes for the link, whatever the peer says of it.
     pub price: Option<u64>,
     /// The stream that lives as long as the session.
-    pub(super) stream: Option<SessionStream>,
+    pub(super) stream: Option<Box<SessionStream>>,
 }
 
 /// What a side that dials says of itself, as far as the dialect has words for it.
@@ -142,7 +142,12 @@ async fn in_band(conn: &Connection, offer: &Offer) -> Result<Peer, Violation> {
     let dialect = offer.by_code(&setup.versions).ok_or_else(|| Violation::no_version(&setup.versions, offer))?;
     let answer = framing.server(&ServerSetup::plain(dialect.code));
     send.write(answer).await.map_err(|_| Violation::NoSetup)?;
-    Ok(Peer { dialect, setup: Setup::default(), price: None, stream: Some(SessionStream { _send: send, reader }) })
+    Ok(Peer {
+        dialect,
+        setup: Setup::default(),
+        price: None,
+        stream: Some(Box::new(SessionStream { _send: send, reader })),
+    })
 }
 
 /// Says on the first stream what this side speaks, and reads which of it the server has chosen.
@@ -159,7 +164,12 @@ async fn offer_in_band(conn: &Connection, offer: &Offer) -> Result<Peer, Violati
     let body = reader.wide_body().await.map_err(|error| unreadable(&error))?;
     let answer = ServerSetup::decode(&body).map_err(|error| Violation::Malformed { what: "SETUP", error })?;
     let dialect = offer.by_code(&[answer.version]).ok_or_else(|| Violation::no_version(&[answer.version], offer))?;
-    Ok(Peer { dialect, setup: Setup::default(), price: None, stream: Some(SessionStream { _send: send, reader }) })
+    Ok(Peer {
+        dialect,
+        setup: Setup::default(),
+        price: None,
+        stream: Some(Box::new(SessionStream { _send: send, reader })),
+    })
 }
 
 /// An empty list, whichever way it is read.

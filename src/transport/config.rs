@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-pub use quic::{Congestion, Dialed, Quic};
+pub use quic::{Congestion, Dialed, Quic, Streams};
 
 use crate::types::Address;
 

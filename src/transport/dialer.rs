@@ -35,7 +35,6 @@ pub struct Dialer {
     endpoint: Endpoint,
     client: Arc<Client>,
     quic: Arc<Quic>,
-    streams: u32,
 }
 
 /// A place that has answered.
@@ -63,8 +62,8 @@ impl NoAnswer {
 }
 
 impl Dialer {
-    /// Binds the socket to dial from. Every connection starts with room for `streams` streams of each kind.
-    pub fn open(config: &config::Config, streams: u32) -> io::Result<Self> {
+    /// Binds the socket to dial from.
+    pub fn open(config: &config::Config) -> io::Result<Self> {
         let bind = config.client.bind;
         let any = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, bind.port()));
         let bound = std::net::UdpSocket::bind(bind);
@@ -73,7 +72,7 @@ impl Dialer {
             if bind.ip().is_unspecified() { bound.or_else(|_| std::net::UdpSocket::bind(any)) } else { bound }?;
         let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(quinn::TokioRuntime))?;
         let quic = dialed(&config.quic, &config.client.quic);
-        Ok(Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic), streams })
+        Ok(Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic) })
     }
 
     /// Dials a place with these protocols on offer, the favourite first: each of its addresses `race` after the one
@@ -174,8 +173,13 @@ impl Dialer {
         tls.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let crypto = QuicClientConfig::try_from(tls).map_err(NoAnswer::of)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-        config.transport_config(Arc::new(listener::transport(self.streams, &self.quic)));
+        config.transport_config(Arc::new(listener::transport(&self.quic)));
         self.endpoint.connect_with(config, address, name).map_err(NoAnswer::of)?.await.map_err(NoAnswer::of)
+    }
+
+    /// Streams of each kind that whoever was dialed may have open at once, if that is set.
+    pub fn max_streams(&self) -> Option<u64> {
+        self.quic.max_streams
     }
 
     /// Ends every connection that was dialed, with an application code.

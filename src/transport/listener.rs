@@ -9,7 +9,7 @@ use quinn::{
 
 use super::{
     Incoming,
-    config::{Congestion, Quic, Server},
+    config::{Congestion, Quic, Server, Streams},
     port::{Ids, Share},
 };
 
@@ -26,17 +26,15 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Every connection starts with `streams` streams of each kind. With the same `reset` key as the process before, peers
-    /// of that one learn at once that it is gone (RFC 9000 §10.3).
+    /// With the same `reset` key as the process before, peers of that one learn at once that it is gone (RFC 9000 §10.3).
     pub fn new(
         tls: rustls::ServerConfig,
-        streams: u32,
         (server, quic): (&Server, &Quic),
         reset: Option<Arc<dyn HmacKey>>,
     ) -> io::Result<Self> {
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(Arc::new(transport(streams, quic)));
+        config.transport_config(Arc::new(transport(quic)));
         config.preferred_address_v4(server.preferred_v4).preferred_address_v6(server.preferred_v6);
         Ok(Self { config, reset })
     }
@@ -82,13 +80,13 @@ impl Listener {
 }
 
 /// How QUIC connections are held, whoever opens them.
-pub(super) fn transport(streams: u32, quic: &Quic) -> TransportConfig {
+pub(super) fn transport(quic: &Quic) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let is_set = |time: &Duration| !time.is_zero();
     let mtu = quic.mtu_discovery.then(MtuDiscoveryConfig::default);
     transport
-        .max_concurrent_bidi_streams(streams.into())
-        .max_concurrent_uni_streams(streams.into())
+        .max_concurrent_bidi_streams(Streams::IDLE.bi.into())
+        .max_concurrent_uni_streams(Streams::IDLE.uni.into())
         .max_idle_timeout(Some(quic.idle_timeout).filter(is_set).and_then(|time| IdleTimeout::try_from(time).ok()))
         .keep_alive_interval(Some(quic.keep_alive).filter(is_set))
         .stream_receive_window(integer(quic.stream_receive_window))
@@ -99,11 +97,14 @@ pub(super) fn transport(streams: u32, quic: &Quic) -> TransportConfig {
         .enable_segmentation_offload(quic.gso)
         .mtu_discovery_config(mtu);
     match quic.congestion_control {
-        Congestion::Loss => {
+        Congestion::Cubic => {
             transport.congestion_controller_factory(Arc::new(congestion::CubicConfig::default()));
         }
-        Congestion::Delay => {
+        Congestion::Bbr => {
             transport.congestion_controller_factory(Arc::new(congestion::BbrConfig::default()));
+        }
+        Congestion::NewReno => {
+            transport.congestion_controller_factory(Arc::new(congestion::NewRenoConfig::default()));
         }
     }
     transport
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_set_reaches_the_connection() {
-        let shown = |quic: &Quic| format!("{:?}", transport(16, quic));
+        let shown = |quic: &Quic| format!("{:?}", transport(quic));
         let usual = shown(&Quic::default());
         assert!(usual.contains("max_idle_timeout: Some(10000)"), "{usual}");
         assert!(usual.contains("keep_alive_interval: Some(3s)"), "{usual}");

@@ -313,7 +313,6 @@ pub(super) const KEYS: &[Key] = &[
         placeholder: "COUNT",
         help: "What holds in place of quic.max_streams where this node dials",
         default: "as quic.max_streams",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.client.quic.max_streams = Some(value.number()?);
             Ok(())
@@ -346,7 +345,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "client.quic.congestion_control",
-        placeholder: "SIGN",
+        placeholder: "NAME",
         help: "What holds in place of quic.congestion_control where this node dials",
         default: "as quic.congestion_control",
         set: |config, value| {

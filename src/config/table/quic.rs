@@ -2,7 +2,7 @@
 
 use crate::{
     config::{
-        key::{Key, Kind, Status},
+        key::{Key, Kind},
         value::{Reason, Value},
     },
     transport::config::Congestion,
@@ -38,9 +38,8 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Number,
         aliases: &["server.quic.max_streams", "server.max_streams"],
         placeholder: "COUNT",
-        help: "Streams of each kind that a peer may have open at once",
+        help: "Streams of each kind that a peer may have open at once; what every session needs is granted in any case",
         default: "as many as it needs",
-        status: Status::Pending,
         set: |config, value| {
             config.transport.quic.max_streams = Some(value.number()?);
             Ok(())
@@ -112,9 +111,9 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "quic.congestion_control",
         aliases: &["server.quic.congestion_control"],
-        placeholder: "SIGN",
-        help: "Sign of a full path: loss (CUBIC) or delay (BBR)",
-        default: "loss",
+        placeholder: "NAME",
+        help: "How the rate is found: cubic, bbr or new-reno; by their sign of a full path, loss is cubic and delay is bbr",
+        default: "cubic",
         set: |config, value| {
             config.transport.quic.congestion_control = congestion(value)?;
             Ok(())
@@ -126,9 +125,10 @@ pub(super) const KEYS: &[Key] = &[
 /// How the rate is found.
 pub(super) fn congestion(value: &Value) -> Result<Congestion, Reason> {
     match value.text()?.to_ascii_lowercase().as_str() {
-        "loss" => Ok(Congestion::Loss),
-        "delay" => Ok(Congestion::Delay),
-        _ => Err("expected loss or delay".into()),
+        "cubic" | "loss" => Ok(Congestion::Cubic),
+        "bbr" | "delay" => Ok(Congestion::Bbr),
+        "new-reno" | "newreno" | "reno" => Ok(Congestion::NewReno),
+        _ => Err("expected cubic, bbr or new-reno".into()),
     }
 }
 

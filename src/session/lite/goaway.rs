@@ -22,7 +22,7 @@ pub(super) async fn serve(session: &Shared, mut reader: typed::Reader) -> Outcom
                 return Err(Violation::SecondGoaway);
             }
             debug!(session = %session.view.session(), uri = ?goaway.uri, "peer is going away");
-            session.moved.send_replace(Some(goaway.uri));
+            session.moved.update(|uri| *uri = Some(goaway.uri));
             session.last_choice.notify_one();
         }
         Err(error) => debug!(session = %session.view.session(), %error, "unreadable GOAWAY"),

@@ -11,7 +11,8 @@ pub struct Quic {
     /// Silence after which a sign of life is sent; zero is never. Well within `idle_timeout`, so that three packets
     /// must be lost before it strikes.
     pub keep_alive: Duration,
-    /// Streams of each kind that a peer may have open at once; absent is as many as its subscriptions need.
+    /// Streams of each kind that a peer may have open at once, at least those of [`Streams::IDLE`]; absent is as many as its
+    /// subscriptions need.
     pub max_streams: Option<u64>,
     /// The most bytes a peer may have in flight towards us.
     pub receive_window: u64,
@@ -28,14 +29,31 @@ pub struct Quic {
     pub congestion_control: Congestion,
 }
 
-/// What is taken as the sign of a full path.
+/// How the rate is found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Congestion {
-    /// Lost packets: CUBIC.
+    /// By lost packets (RFC 9438).
     #[default]
-    Loss,
-    /// Growing delay: BBR.
-    Delay,
+    Cubic,
+    /// By growing delay.
+    Bbr,
+    /// By lost packets, as QUIC has it (RFC 9002 §7).
+    NewReno,
+}
+
+/// How many streams a peer may have open at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Streams {
+    /// Bidirectional ones.
+    pub bi: u32,
+    /// Unidirectional ones.
+    pub uni: u32,
+}
+
+impl Streams {
+    /// What every connection starts with. Each is memory, used or not. Half: players wait a round trip for their next
+    /// subscription, and WebTransport with SETUP takes five of the unidirectional ones; double: idle sessions cost 2 KB more.
+    pub const IDLE: Self = Self { bi: 16, uni: 8 };
 }
 
 impl Default for Quic {
@@ -49,7 +67,7 @@ impl Default for Quic {
             send_window: 4 << 20,
             mtu_discovery: true,
             gso: true,
-            congestion_control: Congestion::Loss,
+            congestion_control: Congestion::Cubic,
         }
     }
 }
