@@ -64,6 +64,18 @@ pub(crate) struct Run {
     /// Idle connections that subscribe to nothing.
     #[arg(long, default_value_t = 0)]
     pub(crate) idle: usize,
+    /// Connections that subscribers make each second; as fast as they can unless given.
+    #[arg(long)]
+    pub(crate) pace: Option<f64>,
+    /// The server's workers, which connections are spread over by the ids that they are sent to.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) workers: u16,
+    /// The worker that all publishers go to; chance decides unless given.
+    #[arg(long)]
+    pub(crate) publishers_on: Option<u16>,
+    /// The worker that everybody else goes to; chance decides unless given.
+    #[arg(long)]
+    pub(crate) viewers_on: Option<u16>,
     /// Further subscribers that never read: their streams stall.
     #[arg(long, default_value_t = 0)]
     pub(crate) stalled: usize,
@@ -140,7 +152,8 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth, storm; none means all.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth and storm run when none is named; crowd only
+    /// when it is; all is every one.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]

@@ -23,6 +23,7 @@ mod reader;
 mod report;
 mod run;
 mod stats;
+mod steering;
 mod storm;
 mod subscribe;
 mod tls;
@@ -35,13 +36,21 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    raise_open_files();
     execute(cli::Cli::parse().command).await.unwrap_or_else(|e| {
         eprintln!("load: {e:#}");
         ExitCode::FAILURE
     })
+}
+
+/// As many as the system allows: a session over WebSocket has a socket of its own.
+fn raise_open_files() {
+    let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
 }
 
 async fn execute(command: cli::Command) -> Result<ExitCode> {

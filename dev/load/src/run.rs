@@ -16,6 +16,7 @@ use crate::{
     publish::Publisher,
     report::{Cost, Report, round},
     stats::Stats,
+    steering::Steering,
     subscribe::{Viewer, subscribe},
     usage::{Usage, busy_us, cores},
 };
@@ -37,7 +38,8 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let before = used(&run.pid)?;
-    watch(&run, &names, &stats).await?;
+    let viewers = Steering::new(run.workers, run.viewers_on);
+    watch(&run, &names, &stats, &viewers).await?;
     let connect_ms = started.elapsed().as_millis() as u64;
     tokio::time::sleep(Duration::from_secs(run.warmup)).await;
 
@@ -68,6 +70,7 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         missing_groups,
         corrupt: stats.corrupt.load(Relaxed),
         connect_ms,
+        viewers_by_worker: viewers.went(),
         load_cpu_pct: round((b.own.cpu_us - a.own.cpu_us) as f64 / secs / 1e4, 1),
         others_cpu_pct: round(b.others_us.saturating_sub(a.others_us) as f64 / secs / 1e4, 1),
         server: match (before, a.server, b.server) {
@@ -78,7 +81,8 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
 }
 
 async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
-    let client = Client::new(run.addr, run.door, run.version.alpn, Reading::Eager)?;
+    let steering = Steering::new(run.workers, run.publishers_on);
+    let client = Client::steered(run.addr, run.door, run.version.alpn, Reading::Eager, &steering)?;
     let conn = client.connect().await?;
     let filler = payload::filler(index);
     let publisher = Publisher { version: run.version, shape: run.shape.clone(), name, filler };
@@ -92,10 +96,10 @@ async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
 }
 
 /// Connects everybody who is not a publisher.
-async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
+async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steering) -> Result<()> {
     let protocol = if run.floor { FLOOR } else { run.version.alpn };
     let addr = run.viewers_at.unwrap_or(run.addr);
-    let client = |reading| Client::new(addr, run.door, protocol, reading);
+    let client = |reading| Client::steered(addr, run.door, protocol, reading, steering);
     let clients: Vec<Client> = (0..SOCKETS).map(|_| client(Reading::Eager)).collect::<Result<_>>()?;
 
     let stalled = client(Reading::Stalled)?;
@@ -116,7 +120,11 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
             conn.closed().await;
         });
     }
+    let mut pace = run.pace.map(|rate| tokio::time::interval(Duration::from_secs_f64(1.0 / rate)));
     for i in 0..run.subscribers {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let conn = clients[i % SOCKETS].connect().await.with_context(|| format!("subscriber {i}"))?;
         let mine: Vec<usize> = (0..run.subscriptions).map(|k| (i * run.subscriptions + k) % names.len()).collect();
         let viewer = Viewer {

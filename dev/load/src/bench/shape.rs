@@ -1,7 +1,6 @@
 //! What is offered to a relay: the shapes, by name.
 
-use anyhow::{Context, Result};
-
+use super::server::CORE as SERVER_CORE;
 use crate::{
     door::Door,
     wire::{ALL as VERSIONS, DEFAULT, Version},
@@ -13,9 +12,25 @@ pub(crate) struct Shape {
     /// Arguments of `load run`.
     pub(crate) load: &'static str,
     pub(crate) floor: Option<Floor>,
-    /// Variations compared with the first of them: name and further arguments of `load run`.
-    pub(crate) cases: &'static [(&'static str, &'static str)],
+    /// Streams that the server may open towards a client.
+    pub(crate) streams: u32,
+    /// The server's cores, as taskset wants them.
+    pub(crate) cores: &'static str,
+    pub(crate) cases: &'static [Case],
     pub(crate) kind: Kind,
+    /// Only runs when it is named.
+    pub(crate) long: bool,
+}
+
+/// A variation of a shape.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Further arguments of `load run`.
+    pub(crate) load: &'static str,
+    /// Further arguments of a relay of ours.
+    pub(crate) relay: &'static str,
+    /// The case that it is compared with.
+    pub(crate) beside: Option<&'static str>,
 }
 
 /// How bare quinn serves a shape.
@@ -43,21 +58,37 @@ pub(crate) enum Kind {
     Stalled,
     /// What a link between two nodes adds.
     Hop,
+    /// How late frames are, and memory per session.
+    Crowd,
 }
 
 /// The shape as it is.
-const PLAIN: &[(&str, &str)] = &[("", "")];
+const PLAIN: &[Case] = &[Case::new("", "")];
 
-impl Shape {
-    /// The named shapes in the order of `ALL`; all of them when none is named.
-    pub(crate) fn choose(names: &[String]) -> Result<Vec<&'static Self>> {
-        for name in names {
-            let known = || ALL.each_ref().map(|s| s.name).join(", ");
-            ALL.iter().find(|s| s.name == name).with_context(|| format!("unknown shape {name}: {}", known()))?;
-        }
-        Ok(ALL.iter().filter(|s| names.is_empty() || names.iter().any(|n| n == s.name)).collect())
+impl Case {
+    const fn new(name: &'static str, load: &'static str) -> Self {
+        Self { name, load, relay: "", beside: None }
     }
 
+    const fn beside(self, other: &'static str) -> Self {
+        Self { beside: Some(other), ..self }
+    }
+}
+
+/// What most shapes have in common.
+const BASE: Shape = Shape {
+    name: "",
+    about: "",
+    load: "",
+    floor: None,
+    streams: 1024,
+    cores: SERVER_CORE,
+    cases: PLAIN,
+    kind: Kind::Frames,
+    long: false,
+};
+
+impl Shape {
     /// The doors it goes through unless others are asked for.
     pub(crate) fn doors(&self) -> Vec<Door> {
         if self.kind == Kind::Doors { Door::ALL.to_vec() } else { vec![Door::Quic] }
@@ -77,19 +108,19 @@ impl Shape {
     }
 }
 
+const CROWD: &str = "--subscribers 5000 --pace 500 --fps 5 --frame 1000 --group 5";
 const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
 
 /// The name of the case with a link between publishers and viewers.
 pub(crate) const LINKED: &str = "two nodes";
 
-static ALL: [Shape; 9] = [
+pub(crate) static ALL: [Shape; 10] = [
     Shape {
         name: "video",
         about: "100 viewers, 60 fps, 4,000 B, 60 frames per group",
         load: VIDEO,
         floor: Some(Floor { serve: "--fps 60 --frame 4000 --group 60", load: VIDEO, streams: 1024 }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "chat",
@@ -100,8 +131,7 @@ static ALL: [Shape; 9] = [
             load: "--subscribers 200 --fps 50 --frame 200 --group 1",
             streams: 1024,
         }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "hd",
@@ -112,49 +142,32 @@ static ALL: [Shape; 9] = [
             load: "--subscribers 50 --fps 30 --frame 40000 --group 60",
             streams: 1024,
         }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "conference",
         about: "20 publishers, 20 viewers × 15 tracks, 30 fps, 2,000 B, 30 frames per group",
         load: "--publishers 20 --subscribers 20 --subscriptions 15 --fps 30 --frame 2000 --group 30",
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "idle",
         about: "2,000 sessions that ask for nothing",
         load: "--subscribers 1 --idle 2000 --fps 10 --frame 100",
         floor: Some(Floor { serve: "--fps 0.001", load: "--subscribers 0 --idle 2000", streams: 16 }),
-        cases: PLAIN,
         kind: Kind::Idle,
+        ..BASE
     },
     Shape {
         name: "stalled",
         about: "50 viewers, 60 fps, 8,000 B, with and without 50 more that stop reading",
         load: "--fps 60 --frame 8000 --subscribers 50",
-        floor: None,
-        cases: &[("none stalled", ""), ("50 stalled", "--stalled 50")],
+        cases: &[Case::new("none stalled", ""), Case::new("50 stalled", "--stalled 50").beside("none stalled")],
         kind: Kind::Stalled,
+        ..BASE
     },
-    Shape {
-        name: "dialects",
-        about: "the shape video in every version",
-        load: VIDEO,
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Dialects,
-    },
-    Shape {
-        name: "doors",
-        about: "the shape video through every door",
-        load: VIDEO,
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Doors,
-    },
+    Shape { name: "dialects", about: "the shape video in every version", load: VIDEO, kind: Kind::Dialects, ..BASE },
+    Shape { name: "doors", about: "the shape video through every door", load: VIDEO, kind: Kind::Doors, ..BASE },
     Shape {
         name: "hop",
         about: "50 publishers with a viewer each, 60 fps, 4,000 B, 60 frames per group, on one node and across a link",
@@ -165,7 +178,18 @@ static ALL: [Shape; 9] = [
             load: "--subscribers 50 --fps 60 --frame 4000 --group 60",
             streams: 1024,
         }),
-        cases: &[("one node", ""), (LINKED, "")],
+        cases: &[Case::new("one node", ""), Case::new(LINKED, "").beside("one node")],
         kind: Kind::Hop,
+        ..BASE
+    },
+    Shape {
+        name: "crowd",
+        about: "5,000 viewers, 5 fps, 1,000 B, 5 frames per group",
+        load: CROWD,
+        floor: Some(Floor { serve: "--fps 5 --frame 1000 --group 5", load: CROWD, streams: 16 }),
+        streams: 32,
+        kind: Kind::Crowd,
+        long: true,
+        ..BASE
     },
 ];
