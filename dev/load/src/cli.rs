@@ -152,8 +152,8 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth and storm run when none is named; crowd only
-    /// when it is; all is every one.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth and storm run when none is named; crowd and
+    /// scale only when they are; all is every one.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]

@@ -23,5 +23,10 @@ pub(crate) fn objections(shape: &Shape, report: &Report) -> Vec<String> {
     if report.load_cpu_pct > LOAD_CPU_PCT {
         reasons.push(format!("load generator at {} % CPU", report.load_cpu_pct));
     }
+    // A server that shares the load generator's core has to leave it room there.
+    let both = report.load_cpu_pct + report.server.as_ref().map_or(0.0, |cost| cost.cpu_pct);
+    if shape.kind == Kind::Scale && both > 2.0 * LOAD_CPU_PCT {
+        reasons.push(format!("server and load generator at {both:.0} % CPU on two cores"));
+    }
     reasons
 }

@@ -5,7 +5,7 @@ use super::{
     figures::{CPU_US, ENDS_CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB, STARVED},
     sample::Sample,
     series::{self, Series},
-    shape::{Kind, Shape},
+    shape::{Case, Kind, Shape},
 };
 use crate::door::Door;
 
@@ -31,6 +31,18 @@ const CROWD_P99_MS: f64 = 150.0;
 /// Memory of a session of it.
 const CROWD_KB: f64 = 64.0;
 
+/// CPU of two workers, as a multiple of one's.
+const TWO_WORKERS: f64 = 1.15;
+/// CPU of frames that cross from one worker to another, as a multiple of those that don't.
+const ACROSS: f64 = 1.2;
+/// The goals of the shape scale, by case.
+const SCALE: [(&str, f64); 4] = [
+    ("video, 2 workers", TWO_WORKERS),
+    ("video, from one to the other", ACROSS),
+    ("chat, 2 workers", TWO_WORKERS),
+    ("chat, from one to the other", ACROSS),
+];
+
 /// What a link may cost per frame that crosses it, as a multiple of the floor.
 const LINK_TO_FLOOR: f64 = 1.3;
 /// What a link may add to p99.
@@ -55,6 +67,7 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
                     judged.hop(&Series::new(samples, i, linked.name), entrant::floor(entrants).map(of))
                 }
                 (Kind::Crowd, _) => judged.crowd(),
+                (Kind::Scale, cases) => scale(shape, entrant, cases, |case| Series::new(samples, i, case)),
                 (Kind::Stalled | Kind::Dialects | Kind::Doors | Kind::Hop, _) => Vec::new(),
             });
         }
@@ -69,6 +82,23 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
         }
     }
     lines
+}
+
+/// Each case that is compared with another.
+fn scale<'a>(
+    shape: &'a Shape,
+    entrant: &'a Entrant,
+    cases: &[Case],
+    series: impl Fn(&str) -> Series<'a>,
+) -> Vec<String> {
+    let compared = cases.iter().filter_map(|case| {
+        let limit = SCALE.iter().find(|(name, _)| *name == case.name)?.1;
+        let (mine, other) = (series(case.name), series(case.beside?));
+        let ratio = mine.paired(&other, CPU_US, |mine, theirs| mine / theirs);
+        let what = format!("CPU, {}", case.name);
+        Some(Judged { shape, entrant, mine }.line(ratio, &what, limit, &format!("× {}", case.beside?), Some(&other)))
+    });
+    compared.collect()
 }
 
 struct Judged<'a> {

@@ -26,7 +26,7 @@ pub(crate) struct Shape {
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Further arguments of `load run`.
-    pub(crate) load: &'static str,
+    pub(crate) load: &'static [&'static str],
     /// Further arguments of a relay of ours.
     pub(crate) relay: &'static str,
     /// The case that it is compared with.
@@ -60,14 +60,21 @@ pub(crate) enum Kind {
     Hop,
     /// How late frames are, and memory per session.
     Crowd,
+    /// What several workers cost more than one.
+    Scale,
 }
 
 /// The shape as it is.
-const PLAIN: &[Case] = &[Case::new("", "")];
+const PLAIN: &[Case] = &[Case::new("", &[])];
 
 impl Case {
-    const fn new(name: &'static str, load: &'static str) -> Self {
+    const fn new(name: &'static str, load: &'static [&'static str]) -> Self {
         Self { name, load, relay: "", beside: None }
+    }
+
+    /// In a relay of ours with so many workers.
+    const fn workers(self, relay: &'static str) -> Self {
+        Self { relay, ..self }
     }
 
     const fn beside(self, other: &'static str) -> Self {
@@ -104,17 +111,38 @@ impl Shape {
 
     /// Whether relays are compared with each other, not each of ours with itself.
     pub(crate) fn compares_relays(&self) -> bool {
-        !matches!(self.kind, Kind::Dialects | Kind::Doors | Kind::Hop)
+        !matches!(self.kind, Kind::Dialects | Kind::Doors | Kind::Hop | Kind::Scale)
     }
 }
 
 const CROWD: &str = "--subscribers 5000 --pace 500 --fps 5 --frame 1000 --group 5";
 const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
 
+const CHAT: &str = "--subscribers 200 --fps 50 --frame 200 --group 1";
+
+const ONE: &str = "--runtime-workers 1";
+const TWO: &str = "--runtime-workers 2";
+const SPREAD: &str = "--workers 2";
+const HERE: &str = "--workers 2 --publishers-on 0 --viewers-on 0";
+const ACROSS: &str = "--workers 2 --publishers-on 1 --viewers-on 0";
+
+/// Viewers cost nearly all of the CPU. Where all of them are on one worker, it is the same one in both cases, so that it has
+/// the same core, and the publishers are here or there.
+const SCALE: &[Case] = &[
+    Case::new("video, 1 worker", &[VIDEO]).workers(ONE),
+    Case::new("video, 2 workers", &[VIDEO, SPREAD]).workers(TWO).beside("video, 1 worker"),
+    Case::new("video, all on one of 2", &[VIDEO, HERE]).workers(TWO),
+    Case::new("video, from one to the other", &[VIDEO, ACROSS]).workers(TWO).beside("video, all on one of 2"),
+    Case::new("chat, 1 worker", &[CHAT]).workers(ONE),
+    Case::new("chat, 2 workers", &[CHAT, SPREAD]).workers(TWO).beside("chat, 1 worker"),
+    Case::new("chat, all on one of 2", &[CHAT, HERE]).workers(TWO),
+    Case::new("chat, from one to the other", &[CHAT, ACROSS]).workers(TWO).beside("chat, all on one of 2"),
+];
+
 /// The name of the case with a link between publishers and viewers.
 pub(crate) const LINKED: &str = "two nodes";
 
-pub(crate) static ALL: [Shape; 10] = [
+pub(crate) static ALL: [Shape; 11] = [
     Shape {
         name: "video",
         about: "100 viewers, 60 fps, 4,000 B, 60 frames per group",
@@ -125,12 +153,8 @@ pub(crate) static ALL: [Shape; 10] = [
     Shape {
         name: "chat",
         about: "200 viewers, 50 fps, 200 B, 1 frame per group",
-        load: "--subscribers 200 --fps 50 --frame 200 --group 1",
-        floor: Some(Floor {
-            serve: "--fps 50 --frame 200 --group 1",
-            load: "--subscribers 200 --fps 50 --frame 200 --group 1",
-            streams: 1024,
-        }),
+        load: CHAT,
+        floor: Some(Floor { serve: "--fps 50 --frame 200 --group 1", load: CHAT, streams: 1024 }),
         ..BASE
     },
     Shape {
@@ -162,7 +186,7 @@ pub(crate) static ALL: [Shape; 10] = [
         name: "stalled",
         about: "50 viewers, 60 fps, 8,000 B, with and without 50 more that stop reading",
         load: "--fps 60 --frame 8000 --subscribers 50",
-        cases: &[Case::new("none stalled", ""), Case::new("50 stalled", "--stalled 50").beside("none stalled")],
+        cases: &[Case::new("none stalled", &[]), Case::new("50 stalled", &["--stalled 50"]).beside("none stalled")],
         kind: Kind::Stalled,
         ..BASE
     },
@@ -178,7 +202,7 @@ pub(crate) static ALL: [Shape; 10] = [
             load: "--subscribers 50 --fps 60 --frame 4000 --group 60",
             streams: 1024,
         }),
-        cases: &[Case::new("one node", ""), Case::new(LINKED, "").beside("one node")],
+        cases: &[Case::new("one node", &[]), Case::new(LINKED, &[]).beside("one node")],
         kind: Kind::Hop,
         ..BASE
     },
@@ -189,6 +213,15 @@ pub(crate) static ALL: [Shape; 10] = [
         floor: Some(Floor { serve: "--fps 5 --frame 1000 --group 5", load: CROWD, streams: 16 }),
         streams: 32,
         kind: Kind::Crowd,
+        long: true,
+        ..BASE
+    },
+    Shape {
+        name: "scale",
+        about: "the shapes video and chat with one worker and with two, and from one of two workers to the other",
+        cores: "0,1",
+        cases: SCALE,
+        kind: Kind::Scale,
         long: true,
         ..BASE
     },

@@ -49,7 +49,7 @@ impl<'a> Plan<'a> {
         if linked && entrant.is_floor() {
             return None;
         }
-        let words = text.split_whitespace().chain(case.load.split_whitespace());
+        let words = text.split_whitespace().chain(case.load.iter().flat_map(|text| text.split_whitespace()));
         let mut load: Vec<String> = words.map(Into::into).collect();
         if entrant.is_floor() {
             load.push("--floor".into());

@@ -3,8 +3,8 @@
 use super::{
     entrant::{self, Entrant},
     figures::{
-        CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT, P50_MS, P99_MS,
-        PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
+        CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, IMBALANCE, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT,
+        P50_MS, P99_MS, PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
     },
     sample::Sample,
     series::{self, Series},
@@ -99,6 +99,15 @@ const CROWD: &[Column] = &[
     ("connect s", |r| number(r.mine.median(CONNECT_S), 1)),
 ];
 
+const SCALE: &[Column] = &[
+    ("case", |r| r.case.into()),
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× the case above", |r| ratio(r, &r.beside, CPU_US)),
+    ("fullest worker above average %", |r| number(r.mine.worst(IMBALANCE), 0)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+];
+
 /// The columns that every table ends with; the last counts fair runs.
 const COMMON: &[Column] = &[
     ("delivered %", |r| number(r.mine.median(DELIVERED_PCT), 1)),
@@ -121,6 +130,7 @@ pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) ->
         Kind::Stalled => STALLING,
         Kind::Hop => HOP,
         Kind::Crowd => CROWD,
+        Kind::Scale => SCALE,
     };
     let columns: Vec<&Column> = special.iter().chain(COMMON).collect();
     let rows = rows(shape, entrants, samples);
