@@ -10,15 +10,20 @@
 
 mod auth;
 mod choice;
+mod churn;
+mod control;
 mod entrant;
 mod fair;
 mod figures;
+mod generator;
 mod goals;
 mod journal;
+mod lossy;
 mod relay;
 mod sample;
 mod series;
 mod server;
+mod setup;
 mod shape;
 mod single;
 mod storm;
@@ -40,6 +45,10 @@ use crate::cli;
 /// The shapes that are not about one run of frames.
 const AUTH: &str = "auth";
 const STORM: &str = "storm";
+const SETUP: &str = "setup";
+const CHURN: &str = "churn";
+const CONTROL: &str = "control";
+const LOSSY: &str = "lossy";
 
 /// What other programs may use of the benched cores before latencies are theirs rather than the relay's.
 const QUIET_CPU_PCT: f64 = 10.0;
@@ -84,9 +93,21 @@ async fn work(args: cli::Bench) -> Result<ExitCode> {
     if choice.has(STORM) {
         verdicts.extend(storm::measure(&relays, &args, &mut journal).await?);
     }
+    if choice.has(SETUP) {
+        verdicts.extend(setup::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(CHURN) {
+        verdicts.extend(churn::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(CONTROL) {
+        verdicts.extend(control::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(LOSSY) {
+        verdicts.extend(lossy::measure(&relays, &args, &mut journal).await?);
+    }
     println!("## Goals\n");
     if verdicts.is_empty() {
-        println!("No relay of ours took part.");
+        println!("None: what ran has no goals, or no relay of ours took part.");
     }
     for verdict in verdicts {
         println!("- {verdict}");

@@ -4,11 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, crypto::rustls::QuicClientConfig};
-use socket2::{Domain, Socket, Type};
 use web_transport_quinn::{Session, proto::ConnectRequest};
 
 use crate::{
     door::{Connection, Door},
+    socket::socket,
     steering::Steering,
     tls, websocket,
 };
@@ -19,10 +19,6 @@ pub(crate) const FLOOR: &str = "floor";
 const WINDOW: u32 = 1_250_000;
 /// The same for a viewer that reads nothing, so that it fills up soon.
 const STALLED_WINDOW: u32 = 64_000;
-
-/// What a socket holds until its packets are read, as far as the system allows: thousands of viewers may be sent a frame at
-/// the same moment.
-const SOCKET_BUFFER: usize = 4 << 20;
 
 /// Whether this end reads what it is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,10 +101,7 @@ fn endpoint(alpn: &str, reading: Reading, steering: &Steering) -> Result<Endpoin
     config.transport_config(Arc::new(transport));
     let steering = steering.clone();
     config.initial_dst_cid_provider(Arc::new(move || steering.id()));
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
-    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket.into(), Arc::new(TokioRuntime))?;
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket()?, Arc::new(TokioRuntime))?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }

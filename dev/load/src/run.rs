@@ -15,10 +15,11 @@ use crate::{
     payload,
     publish::Publisher,
     report::{Cost, Report, round},
+    snapshot::{Snapshot, used},
     stats::Stats,
     steering::Steering,
     subscribe::{Viewer, subscribe},
-    usage::{Usage, busy_us, cores},
+    usage::Usage,
 };
 
 /// Sockets that carry all viewers over QUIC: few, so that the generator stays cheap.
@@ -71,8 +72,8 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         corrupt: stats.corrupt.load(Relaxed),
         connect_ms,
         viewers_by_worker: viewers.went(),
-        load_cpu_pct: round((b.own.cpu_us - a.own.cpu_us) as f64 / secs / 1e4, 1),
-        others_cpu_pct: round(b.others_us.saturating_sub(a.others_us) as f64 / secs / 1e4, 1),
+        load_cpu_pct: b.load_cpu_pct(&a),
+        others_cpu_pct: b.others_cpu_pct(&a),
         server: match (before, a.server, b.server) {
             (Some(before), Some(a), Some(b)) => Some(cost(&run, before, a, b, secs, frames, bytes)),
             _ => None,
@@ -85,7 +86,7 @@ async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
     let client = Client::steered(run.addr, run.door, run.version.alpn, Reading::Eager, &steering)?;
     let conn = client.connect().await?;
     let filler = payload::filler(index);
-    let publisher = Publisher { version: run.version, shape: run.shape.clone(), name, filler };
+    let publisher = Publisher { version: run.version, shape: run.shape.clone(), name, filler, tracks: Vec::new() };
     tokio::spawn(async move {
         let _client = client;
         if let Err(e) = publisher.run(conn).await {
@@ -168,35 +169,5 @@ fn cost(run: &Run, before: Usage, a: Usage, b: Usage, secs: f64, frames: u64, by
         peak_mb: round(b.peak_kb as f64 / 1024.0, 1),
         kb_per_conn: round(b.rss_kb.saturating_sub(before.rss_kb) as f64 / conns as f64, 1),
         threads: b.threads,
-    }
-}
-
-/// What these processes have used, if there are any.
-fn used(pids: &[u32]) -> Result<Option<Usage>> {
-    let each: Vec<_> = pids.iter().map(|pid| Usage::of(*pid)).collect::<Result<_>>()?;
-    Ok(each.into_iter().reduce(Usage::plus))
-}
-
-/// Time and usage at one instant.
-struct Snapshot {
-    at: Instant,
-    server: Option<Usage>,
-    own: Usage,
-    /// CPU time of everybody else on the same cores.
-    others_us: u64,
-}
-
-impl Snapshot {
-    fn take(pids: &[u32]) -> Result<Self> {
-        let server = used(pids)?;
-        let own = Usage::of(std::process::id())?;
-        let mut shared = cores(std::process::id())?;
-        for pid in pids {
-            shared.extend(cores(*pid)?);
-        }
-        let used = own.cpu_us + server.map_or(0, |s| s.cpu_us);
-        // Counters of processes and cores are not sampled together, so a sum may be off by a little.
-        let others_us = busy_us(&shared)?.saturating_sub(used);
-        Ok(Self { at: Instant::now(), server, own, others_us })
     }
 }

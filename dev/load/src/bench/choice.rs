@@ -8,7 +8,14 @@ use super::shape;
 const ALL: &str = "all";
 
 /// The shapes that are not about one run of frames, and whether they only run when named.
-const OTHERS: [(&str, bool); 2] = [(super::AUTH, false), (super::STORM, false)];
+const OTHERS: [(&str, bool); 6] = [
+    (super::AUTH, false),
+    (super::STORM, false),
+    (super::SETUP, false),
+    (super::CHURN, true),
+    (super::CONTROL, true),
+    (super::LOSSY, true),
+];
 
 pub(super) struct Choice(Vec<String>);
 

@@ -6,7 +6,7 @@ use crate::report::Report;
 /// At least this much of what was due must have been delivered.
 const DELIVERED_PCT: f64 = 99.5;
 /// Beyond this the load generator, not the relay, is being measured.
-const LOAD_CPU_PCT: f64 = 85.0;
+pub(super) const LOAD_CPU_PCT: f64 = 85.0;
 
 /// Why a run is not fair; empty when it is.
 pub(crate) fn objections(shape: &Shape, report: &Report) -> Vec<String> {

@@ -58,6 +58,14 @@ impl Server {
         Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
     }
 
+    /// A relay of ours with further arguments.
+    pub(crate) async fn ours(relay: &Relay, further: &[&str]) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        command.args(relay.arguments(&addr.to_string(), DEFAULT, dir.path())?).args(further);
+        Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
+    }
+
     /// A relay of ours that is a node of a cluster and dials another, if there is one.
     pub(crate) async fn node(relay: &Relay, other: Option<SocketAddr>) -> Result<Self> {
         let (addr, dir) = (free_address()?, TempDir::new()?);

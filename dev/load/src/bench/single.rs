@@ -17,6 +17,8 @@ use crate::{cli, report::Report};
 pub(super) const CORE: &str = "1";
 /// What connecting may take on top of warm-up and measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a shape that takes long.
+const LONG_PATIENCE: Duration = Duration::from_secs(180);
 /// Seconds of warm-up and of measurement when only bytes are checked.
 const VERIFY: (u64, u64) = (1, 4);
 
@@ -94,7 +96,8 @@ impl<'a> Plan<'a> {
         command.args(["--warmup", &self.warmup.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(["--label", &self.entrant.name]).args(&self.load);
         command.env("LOAD_STREAMS", self.shape.streams.to_string()).stdin(Stdio::null());
-        let limit = PATIENCE + Duration::from_secs(self.warmup + self.seconds);
+        let patience = if self.shape.long { LONG_PATIENCE } else { PATIENCE };
+        let limit = patience + Duration::from_secs(self.warmup + self.seconds);
         let output = timeout(limit, command.output()).await.with_context(|| format!("no end within {limit:?}"))??;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "load run failed ({}): {}", output.status, stderr.trim());
