@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use tokio::task::JoinSet;
 
 use crate::{
     cli::Run,
@@ -24,6 +25,8 @@ use crate::{
 
 /// Sockets that carry all viewers over QUIC: few, so that the generator stays cheap.
 const SOCKETS: usize = 4;
+/// Subscribers who connect at the same time when they come at a pace: one whose packet is lost holds up nobody else.
+const AT_ONCE: usize = 64;
 /// How long a group may be overtaken by later ones before it counts as missing.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -122,11 +125,15 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steer
         });
     }
     let mut pace = run.pace.map(|rate| tokio::time::interval(Duration::from_secs_f64(1.0 / rate)));
+    let most = if run.pace.is_some() { AT_ONCE } else { 1 };
+    let mut coming = JoinSet::new();
     for i in 0..run.subscribers {
         if let Some(pace) = &mut pace {
             pace.tick().await;
         }
-        let conn = clients[i % SOCKETS].connect().await.with_context(|| format!("subscriber {i}"))?;
+        if coming.len() == most {
+            coming.join_next().await.context("nobody comes")???;
+        }
         let mine: Vec<usize> = (0..run.subscriptions).map(|k| (i * run.subscriptions + k) % names.len()).collect();
         let viewer = Viewer {
             version: (!run.floor).then_some(run.version),
@@ -137,12 +144,19 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steer
                 frames: (!run.floor).then_some(run.shape.group),
             },
         };
-        let stats = stats.clone();
-        tokio::spawn(async move {
-            if let Err(e) = viewer.run(conn, stats).await {
-                eprintln!("subscriber: {e:#}");
-            }
+        let (client, stats) = (clients[i % SOCKETS].clone(), stats.clone());
+        coming.spawn(async move {
+            let conn = client.connect().await.with_context(|| format!("subscriber {i}"))?;
+            tokio::spawn(async move {
+                if let Err(e) = viewer.run(conn, stats).await {
+                    eprintln!("subscriber: {e:#}");
+                }
+            });
+            anyhow::Ok(())
         });
+    }
+    while let Some(come) = coming.join_next().await {
+        come??;
     }
     Ok(())
 }
