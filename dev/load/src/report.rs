@@ -41,6 +41,8 @@ pub(crate) struct Cost {
     /// Growth since before the first viewer, per connection.
     pub(crate) kb_per_conn: f64,
     pub(crate) threads: u64,
+    /// Those that used a tenth of the CPU or more.
+    pub(crate) busy_threads: u64,
 }
 
 /// Rounds to `digits` after the point, so that lines stay readable.

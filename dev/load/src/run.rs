@@ -78,7 +78,10 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         load_cpu_pct: b.load_cpu_pct(&a),
         others_cpu_pct: b.others_cpu_pct(&a),
         server: match (before, a.server, b.server) {
-            (Some(before), Some(a), Some(b)) => Some(cost(&run, before, a, b, secs, frames, bytes)),
+            (Some(before), Some(cost_a), Some(cost_b)) => Some(Cost {
+                busy_threads: b.busy_threads(&a),
+                ..cost(&run, before, cost_a, cost_b, secs, frames, bytes)
+            }),
             _ => None,
         },
     })
@@ -183,5 +186,6 @@ fn cost(run: &Run, before: Usage, a: Usage, b: Usage, secs: f64, frames: u64, by
         peak_mb: round(b.peak_kb as f64 / 1024.0, 1),
         kb_per_conn: round(b.rss_kb.saturating_sub(before.rss_kb) as f64 / conns as f64, 1),
         threads: b.threads,
+        busy_threads: 0,
     }
 }

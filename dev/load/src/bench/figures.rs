@@ -19,6 +19,7 @@ pub(crate) const DELIVERED_PCT: Figure = |r| r.delivered_pct;
 pub(crate) const MISSING: Figure = |r| Some(r.missing_groups as f64);
 pub(crate) const STARVED: Figure = |r| Some(r.starved as f64);
 pub(crate) const RESETS: Figure = |r| Some(r.resets as f64);
+pub(crate) const BUSY_THREADS: Figure = |r| r.server.as_ref().map(|c| c.busy_threads as f64);
 /// How much more the fullest worker has than it would if all had the same.
 pub(crate) const IMBALANCE: Figure = |r| {
     let (most, sum) = (r.viewers_by_worker.iter().max()?, r.viewers_by_worker.iter().sum::<u64>());

@@ -84,18 +84,25 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
     lines
 }
 
-/// Each case that is compared with another.
+/// Each case that is compared with another. None of them says anything unless the relay shares work out when it should.
 fn scale<'a>(
     shape: &'a Shape,
     entrant: &'a Entrant,
     cases: &[Case],
     series: impl Fn(&str) -> Series<'a>,
 ) -> Vec<String> {
+    let shares = cases.iter().filter(|case| case.busy_threads > 1).all(|case| series(case.name).fair > 0);
     let compared = cases.iter().filter_map(|case| {
         let limit = SCALE.iter().find(|(name, _)| *name == case.name)?.1;
         let (mine, other) = (series(case.name), series(case.beside?));
         let ratio = mine.paired(&other, CPU_US, |mine, theirs| mine / theirs);
         let what = format!("CPU, {}", case.name);
+        if !shares {
+            return Some(format!(
+                "not fair: {} {}: {what}: two workers were not seen to work",
+                entrant.name, shape.name
+            ));
+        }
         Some(Judged { shape, entrant, mine }.line(ratio, &what, limit, &format!("× {}", case.beside?), Some(&other)))
     });
     compared.collect()

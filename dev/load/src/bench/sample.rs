@@ -48,7 +48,7 @@ impl Sample {
         outcome: Result<Report, String>,
     ) -> Self {
         let unfair = match (&outcome, run) {
-            (Ok(report), Purpose::Round(_)) => fair::objections(shape, report),
+            (Ok(report), Purpose::Round(_)) => fair::objections(shape, case, report),
             _ => Vec::new(),
         };
         let (door, version) = (entrant.door.name(), entrant.version.name);

@@ -29,6 +29,8 @@ pub(crate) struct Case {
     pub(crate) load: &'static [&'static str],
     /// Further arguments of a relay of ours.
     pub(crate) relay: &'static str,
+    /// How many of the server's threads have to share the work, or the server does not do what it was told.
+    pub(crate) busy_threads: u64,
     /// The case that it is compared with.
     pub(crate) beside: Option<&'static str>,
 }
@@ -69,12 +71,16 @@ const PLAIN: &[Case] = &[Case::new("", &[])];
 
 impl Case {
     const fn new(name: &'static str, load: &'static [&'static str]) -> Self {
-        Self { name, load, relay: "", beside: None }
+        Self { name, load, relay: "", busy_threads: 0, beside: None }
     }
 
     /// In a relay of ours with so many workers.
     const fn workers(self, relay: &'static str) -> Self {
         Self { relay, ..self }
+    }
+
+    const fn busy(self, threads: u64) -> Self {
+        Self { busy_threads: threads, ..self }
     }
 
     const fn beside(self, other: &'static str) -> Self {
@@ -130,11 +136,11 @@ const ACROSS: &str = "--workers 2 --publishers-on 1 --viewers-on 0";
 /// the same core, and the publishers are here or there.
 const SCALE: &[Case] = &[
     Case::new("video, 1 worker", &[VIDEO]).workers(ONE),
-    Case::new("video, 2 workers", &[VIDEO, SPREAD]).workers(TWO).beside("video, 1 worker"),
+    Case::new("video, 2 workers", &[VIDEO, SPREAD]).workers(TWO).busy(2).beside("video, 1 worker"),
     Case::new("video, all on one of 2", &[VIDEO, HERE]).workers(TWO),
     Case::new("video, from one to the other", &[VIDEO, ACROSS]).workers(TWO).beside("video, all on one of 2"),
     Case::new("chat, 1 worker", &[CHAT]).workers(ONE),
-    Case::new("chat, 2 workers", &[CHAT, SPREAD]).workers(TWO).beside("chat, 1 worker"),
+    Case::new("chat, 2 workers", &[CHAT, SPREAD]).workers(TWO).busy(2).beside("chat, 1 worker"),
     Case::new("chat, all on one of 2", &[CHAT, HERE]).workers(TWO),
     Case::new("chat, from one to the other", &[CHAT, ACROSS]).workers(TWO).beside("chat, all on one of 2"),
 ];

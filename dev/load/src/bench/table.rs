@@ -3,8 +3,8 @@
 use super::{
     entrant::{self, Entrant},
     figures::{
-        CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, IMBALANCE, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT,
-        P50_MS, P99_MS, PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
+        BUSY_THREADS, CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, IMBALANCE, LOAD_CPU_PCT, MISSING,
+        OTHERS_CPU_PCT, P50_MS, P99_MS, PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
     },
     sample::Sample,
     series::{self, Series},
@@ -103,6 +103,7 @@ const SCALE: &[Column] = &[
     ("case", |r| r.case.into()),
     ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
     ("× the case above", |r| ratio(r, &r.beside, CPU_US)),
+    ("busy threads", |r| number(r.mine.median(BUSY_THREADS), 0)),
     ("fullest worker above average %", |r| number(r.mine.worst(IMBALANCE), 0)),
     ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
     ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
