@@ -66,13 +66,15 @@ pub(super) async fn measure(relays: &[Relay], args: &cli::Bench, journal: &mut J
             of(&|r| (r.watchers_mb - r.broadcasts_mb) * 1024.0 / 2000.0),
             of(&|r| (r.full_mb - r.watchers_mb) * 1024.0 / 100.0),
         );
+        let added = unconcerned(&costs);
+        let noise = (added < -UNCONCERNED).then_some("noise is larger than what is measured");
         verdicts.push(generator::verdict(
             &format!("{} control", relay.name),
             "2,000 watchers whom a change does not concern add",
-            unconcerned(&costs),
+            added,
             UNCONCERNED,
             "× one whom it does",
-            None,
+            noise,
         ));
     }
     println!("{memory}");
