@@ -9,23 +9,32 @@
 //! only when something did not run or lied.
 
 mod auth;
+mod choice;
+mod churn;
+mod control;
 mod entrant;
 mod fair;
 mod figures;
+mod generator;
 mod goals;
+mod journal;
+mod lossy;
 mod relay;
 mod sample;
 mod series;
 mod server;
+mod setup;
 mod shape;
 mod single;
 mod storm;
 mod table;
 
-use std::{fs::File, io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use choice::Choice;
 use entrant::Entrant;
+use journal::Journal;
 pub(crate) use relay::Relay;
 use sample::{Purpose, Sample};
 use shape::Shape;
@@ -33,9 +42,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli;
 
-/// The shapes that deliver nothing.
+/// The shapes that are not about one run of frames.
 const AUTH: &str = "auth";
 const STORM: &str = "storm";
+const SETUP: &str = "setup";
+const CHURN: &str = "churn";
+const CONTROL: &str = "control";
+const LOSSY: &str = "lossy";
 
 /// What other programs may use of the benched cores before latencies are theirs rather than the relay's.
 const QUIET_CPU_PCT: f64 = 10.0;
@@ -51,40 +64,50 @@ pub(crate) async fn bench(args: cli::Bench) -> Result<ExitCode> {
 }
 
 async fn work(args: cli::Bench) -> Result<ExitCode> {
-    let asked = |shape: &str| args.shapes.is_empty() || args.shapes.iter().any(|name| name == shape);
-    let named: Vec<_> = args.shapes.iter().filter(|name| ![AUTH, STORM].contains(&name.as_str())).cloned().collect();
-    let shapes = if named.is_empty() && !args.shapes.is_empty() { Vec::new() } else { Shape::choose(&named)? };
+    let choice = Choice::new(&args.shapes)?;
     let relays = relay::all(&args)?;
     if std::thread::available_parallelism()?.get() < 2 {
         bail!("a bench needs two cores: one for the server, one for the load");
     }
-    let mut json = args.json.as_ref().map(File::create).transpose().context("--json")?;
+    let mut journal = Journal::new(args.json.as_deref())?;
     let mut failures = Vec::new();
     let mut verdicts = Vec::new();
     let mut disturbed: f64 = 0.0;
     println!("{}\n", machine());
 
-    for shape in shapes {
+    for shape in shape::ALL.iter().filter(|shape| choice.has(shape.name)) {
         let entrants = Entrant::all(shape, &relays, &args);
         if !entrants.iter().any(|e| !e.is_floor()) {
             println!("## {}: {}\n\nNo relay of ours took part.\n", shape.name, shape.about);
             continue;
         }
-        let samples = measure(shape, &entrants, &args, json.as_mut()).await?;
+        let samples = measure(shape, &entrants, &args, &mut journal).await?;
         println!("{}", table::render(shape, &entrants, &samples));
         verdicts.extend(goals::judge(shape, &entrants, &samples));
         failures.extend(samples.iter().filter_map(Sample::failure));
         disturbed = samples.iter().filter_map(Sample::round).fold(disturbed, |max, (_, r)| max.max(r.others_cpu_pct));
     }
-    if asked(AUTH) {
-        verdicts.extend(auth::measure(&relays, &args).await?);
+    if choice.has(AUTH) {
+        verdicts.extend(auth::measure(&relays, &args, &mut journal).await?);
     }
-    if asked(STORM) {
-        verdicts.extend(storm::measure(&relays, &args).await?);
+    if choice.has(STORM) {
+        verdicts.extend(storm::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(SETUP) {
+        verdicts.extend(setup::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(CHURN) {
+        verdicts.extend(churn::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(CONTROL) {
+        verdicts.extend(control::measure(&relays, &args, &mut journal).await?);
+    }
+    if choice.has(LOSSY) {
+        verdicts.extend(lossy::measure(&relays, &args, &mut journal).await?);
     }
     println!("## Goals\n");
     if verdicts.is_empty() {
-        println!("No relay of ours took part.");
+        println!("None: what ran has no goals, or no relay of ours took part.");
     }
     for verdict in verdicts {
         println!("- {verdict}");
@@ -103,19 +126,17 @@ async fn measure(
     shape: &'static Shape,
     entrants: &[Entrant],
     args: &cli::Bench,
-    mut json: Option<&mut File>,
+    journal: &mut Journal,
 ) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for purpose in std::iter::once(Purpose::Verify).chain((1..=args.runs).map(Purpose::Round)) {
         for (index, entrant) in entrants.iter().enumerate() {
-            for (case, _) in shape.cases {
+            for case in shape.cases {
                 let Some(plan) = single::Plan::new(shape, case, entrant, purpose, args) else { continue };
                 let outcome = plan.run().await.map_err(|e| format!("{e:#}"));
                 let sample = Sample::new(shape, case, index, entrant, purpose, outcome);
                 eprintln!("{sample}");
-                if let Some(file) = &mut json {
-                    writeln!(file, "{}", serde_json::to_string(&sample)?)?;
-                }
+                journal.write(&sample)?;
                 samples.push(sample);
             }
         }

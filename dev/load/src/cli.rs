@@ -21,6 +21,14 @@ pub(crate) enum Command {
     Knock(Knock),
     /// Announce many broadcasts, leave, and print one line of JSON.
     Storm(Storm),
+    /// Come to a broadcast, have a frame, leave, and print one line of JSON.
+    Setup(Setup),
+    /// Come to a broadcast in great numbers, leave, and print one line of JSON.
+    Churn(Churn),
+    /// Announce many broadcasts to many watchers, change one, and print one line of JSON.
+    Control(Control),
+    /// Watch video and audio at the far end of a bad link and print one line of JSON.
+    Lossy(Lossy),
     /// Serve synthetic frames with bare quinn: the floor.
     Floor(Floor),
     /// Measure relays and the floor in turn and print Markdown tables.
@@ -38,6 +46,9 @@ pub(crate) struct Shape {
     /// Frames per group.
     #[arg(long, default_value_t = 60)]
     pub(crate) group: u64,
+    /// How many times as large as the others the first frame of a group is; the floor has them all alike.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) key: usize,
 }
 
 #[derive(Args, Clone)]
@@ -64,6 +75,18 @@ pub(crate) struct Run {
     /// Idle connections that subscribe to nothing.
     #[arg(long, default_value_t = 0)]
     pub(crate) idle: usize,
+    /// Connections that subscribers make each second; as fast as they can unless given.
+    #[arg(long)]
+    pub(crate) pace: Option<f64>,
+    /// The server's workers, which connections are spread over by the ids that they are sent to.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) workers: u16,
+    /// The worker that all publishers go to; chance decides unless given.
+    #[arg(long)]
+    pub(crate) publishers_on: Option<u16>,
+    /// The worker that everybody else goes to; chance decides unless given.
+    #[arg(long)]
+    pub(crate) viewers_on: Option<u16>,
     /// Further subscribers that never read: their streams stall.
     #[arg(long, default_value_t = 0)]
     pub(crate) stalled: usize,
@@ -131,6 +154,100 @@ pub(crate) struct Storm {
 }
 
 #[derive(Args)]
+pub(crate) struct Setup {
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// The server's process id, to charge CPU to.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// How many viewers come while CPU is measured.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) visits: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Churn {
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// The server's process id, to charge CPU and memory to.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// Viewers in all.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) sessions: usize,
+    /// Viewers at a time.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) batch: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Control {
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// The server's process id, to charge CPU and memory to.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// Broadcasts, spread evenly over the watchers.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) broadcasts: usize,
+    /// Sessions that watch their own broadcasts.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) watchers: usize,
+    /// Sessions that watch everything, later on.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) everything: usize,
+    /// How often a broadcast ends and begins.
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) changes: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Lossy {
+    #[arg(long)]
+    pub(crate) addr: SocketAddr,
+    /// The server's process id, to charge CPU to.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// The moq-lite version to speak: 01 to 06, or 07-wip.
+    #[arg(long, default_value = "05", value_parser = Version::parse)]
+    pub(crate) version: &'static Version,
+    /// Viewers, each behind a link of its own.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) viewers: usize,
+    /// There and back, in ms.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) rtt: u64,
+    /// Of all packets each way, in percent.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) loss: f64,
+    /// Mbit/s each way.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) rate: f64,
+    /// How long packets may queue, in ms.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) queue: u64,
+    /// The video's share of the rate, in percent.
+    #[arg(long, default_value_t = 70.0)]
+    pub(crate) video: f64,
+    /// Which packets are lost: each viewer has its own, and the same ones every time.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[arg(long, default_value_t = 20)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) warmup: u64,
+}
+
+#[derive(Args)]
 pub(crate) struct Floor {
     #[arg(long, default_value = "127.0.0.1:4499")]
     pub(crate) listen: SocketAddr,
@@ -140,7 +257,8 @@ pub(crate) struct Floor {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth, storm; none means all.
+    /// video, chat, hd, conference, idle, stalled, dialects, doors, hop, auth, storm and setup run when none is named;
+    /// crowd, scale, churn, control and lossy only when they are; all is every one.
     pub(crate) shapes: Vec<String>,
     /// A relay to measure. The names 0.17.10 and 0.14.18 start it as that release, any other as ours.
     #[arg(long, value_name = "NAME=BINARY")]
@@ -160,6 +278,9 @@ pub(crate) struct Bench {
     /// Seconds of load before each measurement.
     #[arg(long, default_value_t = 3)]
     pub(crate) warmup: u64,
+    /// Rates are found this way in the shape lossy: values of our relay's quic.congestion_control, with commas.
+    #[arg(long, value_delimiter = ',', default_value = "loss,delay")]
+    pub(crate) congestion_control: Vec<String>,
     /// Write every single run to this file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

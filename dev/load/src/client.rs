@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use quinn::{ClientConfig, Endpoint, TransportConfig, crypto::rustls::QuicClientConfig};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, crypto::rustls::QuicClientConfig};
 use web_transport_quinn::{Session, proto::ConnectRequest};
 
 use crate::{
     door::{Connection, Door},
+    socket::socket,
+    steering::Steering,
     tls, websocket,
 };
 
@@ -43,9 +45,20 @@ enum Dialer {
 
 impl Client {
     pub(crate) fn new(addr: SocketAddr, door: Door, protocol: &'static str, reading: Reading) -> Result<Self> {
+        Self::steered(addr, door, protocol, reading, &Steering::default())
+    }
+
+    /// Its connections go to the workers that `steering` chooses, where QUIC carries them.
+    pub(crate) fn steered(
+        addr: SocketAddr,
+        door: Door,
+        protocol: &'static str,
+        reading: Reading,
+        steering: &Steering,
+    ) -> Result<Self> {
         let dialer = match door {
-            Door::Quic => Dialer::Quic(endpoint(protocol, reading)?),
-            Door::WebTransport => Dialer::WebTransport(endpoint(web_transport_quinn::ALPN, reading)?),
+            Door::Quic => Dialer::Quic(endpoint(protocol, reading, steering)?),
+            Door::WebTransport => Dialer::WebTransport(endpoint(web_transport_quinn::ALPN, reading, steering)?),
             Door::WebSocket => Dialer::WebSocket(Box::new(qmux_config(reading))),
         };
         Ok(Self { addr, protocol, dialer })
@@ -80,13 +93,15 @@ pub(crate) fn transport() -> TransportConfig {
     t
 }
 
-fn endpoint(alpn: &str, reading: Reading) -> Result<Endpoint> {
+fn endpoint(alpn: &str, reading: Reading, steering: &Steering) -> Result<Endpoint> {
     let tls = QuicClientConfig::try_from(tls::client(alpn)?)?;
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport();
     transport.stream_receive_window(window(reading).into());
     config.transport_config(Arc::new(transport));
-    let mut endpoint = Endpoint::client("127.0.0.1:0".parse()?)?;
+    let steering = steering.clone();
+    config.initial_dst_cid_provider(Arc::new(move || steering.id()));
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket()?, Arc::new(TokioRuntime))?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }

@@ -1,4 +1,4 @@
-//! A publisher: announces one broadcast and serves every subscription to it at a fixed rate.
+//! A publisher: announces one broadcast and serves every subscription to one of its tracks at a fixed rate.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +18,8 @@ use crate::{
 pub(crate) struct Publisher {
     pub(crate) version: &'static Version,
     pub(crate) shape: Shape,
+    /// Tracks of another shape.
+    pub(crate) tracks: Vec<(&'static str, Shape)>,
     pub(crate) name: String,
     pub(crate) filler: u8,
 }
@@ -49,9 +51,10 @@ impl Publisher {
                 let _ = recv.peek().await; // held open for as long as the relay wants it
             }
             0x2 => {
-                let id = wire::requested_id(self.version, &recv.message().await?)?;
+                let (id, track) = wire::requested(self.version, &recv.message().await?)?;
                 send.write_all(&wire::accept(self.version, 0)).await?;
-                self.serve(&conn, id).await?;
+                let special = self.tracks.iter().find(|(name, _)| *name == track);
+                self.serve(&conn, id, special.map_or(&self.shape, |(_, shape)| shape)).await?;
             }
             0x6 => {
                 send.write_all(&wire::track_info(self.version)).await?;
@@ -63,16 +66,16 @@ impl Publisher {
         Ok(())
     }
 
-    async fn serve(&self, conn: &Connection, id: u64) -> Result<()> {
-        let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / self.shape.fps));
+    async fn serve(&self, conn: &Connection, id: u64, shape: &Shape) -> Result<()> {
+        let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / shape.fps));
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut seq = 0;
         for group in 0.. {
             let mut stream = conn.open_uni().await?;
             stream.write_all(&wire::group_header(self.version, id, group)).await?;
-            for index in 0..self.shape.group {
+            for index in 0..shape.group {
                 tick.tick().await;
-                stream.write_all(&self.frame(index, seq)).await?;
+                stream.write_all(&self.frame(shape, index, seq)).await?;
                 seq += 1;
             }
             stream.finish()?;
@@ -81,13 +84,14 @@ impl Publisher {
     }
 
     /// A frame as the bytes that follow the group header.
-    fn frame(&self, index: u64, seq: u64) -> Bytes {
-        let mut out = BytesMut::with_capacity(self.shape.frame + 32);
+    fn frame(&self, shape: &Shape, index: u64, seq: u64) -> Bytes {
+        let size = if index == 0 { shape.frame * shape.key } else { shape.frame };
+        let mut out = BytesMut::with_capacity(size + 32);
         // The first frame of a group carries its absolute timestamp.
         let periods = if index == 0 { seq } else { 1 };
-        let delta = (periods as f64 * 1000.0 / self.shape.fps) as u64;
-        out.put_slice(&wire::frame_header(self.version, delta, self.shape.frame.max(payload::MIN)));
-        payload::put(&mut out, self.shape.frame, seq, self.filler);
+        let delta = (periods as f64 * 1000.0 / shape.fps) as u64;
+        out.put_slice(&wire::frame_header(self.version, delta, size.max(payload::MIN)));
+        payload::put(&mut out, size, seq, self.filler);
         out.freeze()
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) missing_groups: u64,
     pub(crate) corrupt: u64,
     pub(crate) connect_ms: u64,
+    /// Connections of those who do not publish, by the worker that their first packets were sent to.
+    pub(crate) viewers_by_worker: Vec<u64>,
     pub(crate) load_cpu_pct: f64,
     /// What other programs used of the cores that server and load generator run on, in percent of one core.
     pub(crate) others_cpu_pct: f64,
@@ -39,6 +41,8 @@ pub(crate) struct Cost {
     /// Growth since before the first viewer, per connection.
     pub(crate) kb_per_conn: f64,
     pub(crate) threads: u64,
+    /// Those that used a tenth of the CPU or more.
+    pub(crate) busy_threads: u64,
 }
 
 /// Rounds to `digits` after the point, so that lines stay readable.

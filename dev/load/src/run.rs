@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use tokio::task::JoinSet;
 
 use crate::{
     cli::Run,
@@ -15,13 +16,17 @@ use crate::{
     payload,
     publish::Publisher,
     report::{Cost, Report, round},
+    snapshot::{Snapshot, used},
     stats::Stats,
+    steering::Steering,
     subscribe::{Viewer, subscribe},
-    usage::{Usage, busy_us, cores},
+    usage::Usage,
 };
 
 /// Sockets that carry all viewers over QUIC: few, so that the generator stays cheap.
 const SOCKETS: usize = 4;
+/// Subscribers who connect at the same time when they come at a pace: one whose packet is lost holds up nobody else.
+const AT_ONCE: usize = 64;
 /// How long a group may be overtaken by later ones before it counts as missing.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -37,7 +42,8 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let before = used(&run.pid)?;
-    watch(&run, &names, &stats).await?;
+    let viewers = Steering::new(run.workers, run.viewers_on);
+    watch(&run, &names, &stats, &viewers).await?;
     let connect_ms = started.elapsed().as_millis() as u64;
     tokio::time::sleep(Duration::from_secs(run.warmup)).await;
 
@@ -68,20 +74,25 @@ pub(crate) async fn run(run: Run) -> Result<Report> {
         missing_groups,
         corrupt: stats.corrupt.load(Relaxed),
         connect_ms,
-        load_cpu_pct: round((b.own.cpu_us - a.own.cpu_us) as f64 / secs / 1e4, 1),
-        others_cpu_pct: round(b.others_us.saturating_sub(a.others_us) as f64 / secs / 1e4, 1),
+        viewers_by_worker: viewers.went(),
+        load_cpu_pct: b.load_cpu_pct(&a),
+        others_cpu_pct: b.others_cpu_pct(&a),
         server: match (before, a.server, b.server) {
-            (Some(before), Some(a), Some(b)) => Some(cost(&run, before, a, b, secs, frames, bytes)),
+            (Some(before), Some(cost_a), Some(cost_b)) => Some(Cost {
+                busy_threads: b.busy_threads(&a),
+                ..cost(&run, before, cost_a, cost_b, secs, frames, bytes)
+            }),
             _ => None,
         },
     })
 }
 
 async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
-    let client = Client::new(run.addr, run.door, run.version.alpn, Reading::Eager)?;
+    let steering = Steering::new(run.workers, run.publishers_on);
+    let client = Client::steered(run.addr, run.door, run.version.alpn, Reading::Eager, &steering)?;
     let conn = client.connect().await?;
     let filler = payload::filler(index);
-    let publisher = Publisher { version: run.version, shape: run.shape.clone(), name, filler };
+    let publisher = Publisher { version: run.version, shape: run.shape.clone(), name, filler, tracks: Vec::new() };
     tokio::spawn(async move {
         let _client = client;
         if let Err(e) = publisher.run(conn).await {
@@ -92,10 +103,10 @@ async fn publish(run: &Run, index: usize, name: String) -> Result<()> {
 }
 
 /// Connects everybody who is not a publisher.
-async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
+async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steering) -> Result<()> {
     let protocol = if run.floor { FLOOR } else { run.version.alpn };
     let addr = run.viewers_at.unwrap_or(run.addr);
-    let client = |reading| Client::new(addr, run.door, protocol, reading);
+    let client = |reading| Client::steered(addr, run.door, protocol, reading, steering);
     let clients: Vec<Client> = (0..SOCKETS).map(|_| client(Reading::Eager)).collect::<Result<_>>()?;
 
     let stalled = client(Reading::Stalled)?;
@@ -116,8 +127,16 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
             conn.closed().await;
         });
     }
+    let mut pace = run.pace.map(|rate| tokio::time::interval(Duration::from_secs_f64(1.0 / rate)));
+    let most = if run.pace.is_some() { AT_ONCE } else { 1 };
+    let mut coming = JoinSet::new();
     for i in 0..run.subscribers {
-        let conn = clients[i % SOCKETS].connect().await.with_context(|| format!("subscriber {i}"))?;
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
+        if coming.len() == most {
+            coming.join_next().await.context("nobody comes")???;
+        }
         let mine: Vec<usize> = (0..run.subscriptions).map(|k| (i * run.subscriptions + k) % names.len()).collect();
         let viewer = Viewer {
             version: (!run.floor).then_some(run.version),
@@ -128,12 +147,19 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>) -> Result<()> {
                 frames: (!run.floor).then_some(run.shape.group),
             },
         };
-        let stats = stats.clone();
-        tokio::spawn(async move {
-            if let Err(e) = viewer.run(conn, stats).await {
-                eprintln!("subscriber: {e:#}");
-            }
+        let (client, stats) = (clients[i % SOCKETS].clone(), stats.clone());
+        coming.spawn(async move {
+            let conn = client.connect().await.with_context(|| format!("subscriber {i}"))?;
+            tokio::spawn(async move {
+                if let Err(e) = viewer.run(conn, stats).await {
+                    eprintln!("subscriber: {e:#}");
+                }
+            });
+            anyhow::Ok(())
         });
+    }
+    while let Some(come) = coming.join_next().await {
+        come??;
     }
     Ok(())
 }
@@ -160,35 +186,6 @@ fn cost(run: &Run, before: Usage, a: Usage, b: Usage, secs: f64, frames: u64, by
         peak_mb: round(b.peak_kb as f64 / 1024.0, 1),
         kb_per_conn: round(b.rss_kb.saturating_sub(before.rss_kb) as f64 / conns as f64, 1),
         threads: b.threads,
-    }
-}
-
-/// What these processes have used, if there are any.
-fn used(pids: &[u32]) -> Result<Option<Usage>> {
-    let each: Vec<_> = pids.iter().map(|pid| Usage::of(*pid)).collect::<Result<_>>()?;
-    Ok(each.into_iter().reduce(Usage::plus))
-}
-
-/// Time and usage at one instant.
-struct Snapshot {
-    at: Instant,
-    server: Option<Usage>,
-    own: Usage,
-    /// CPU time of everybody else on the same cores.
-    others_us: u64,
-}
-
-impl Snapshot {
-    fn take(pids: &[u32]) -> Result<Self> {
-        let server = used(pids)?;
-        let own = Usage::of(std::process::id())?;
-        let mut shared = cores(std::process::id())?;
-        for pid in pids {
-            shared.extend(cores(*pid)?);
-        }
-        let used = own.cpu_us + server.map_or(0, |s| s.cpu_us);
-        // Counters of processes and cores are not sampled together, so a sum may be off by a little.
-        let others_us = busy_us(&shared)?.saturating_sub(used);
-        Ok(Self { at: Instant::now(), server, own, others_us })
+        busy_threads: 0,
     }
 }

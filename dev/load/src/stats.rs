@@ -10,6 +10,9 @@ use std::{
 
 use hdrhistogram::Histogram;
 
+/// Whatever takes longer took this long.
+const LONGEST_US: u64 = 60_000_000;
+
 #[derive(Default)]
 pub(crate) struct Stats {
     pub(crate) frames: AtomicU64,
@@ -27,7 +30,7 @@ pub(crate) struct Stats {
 /// What one subscriber has seen.
 pub(crate) struct Subscriber {
     /// From a frame's creation to its last byte's arrival, in microseconds.
-    latency: Mutex<Histogram<u64>>,
+    latency: Mutex<Histogram<u32>>,
     /// By subscribe id.
     groups: Mutex<Vec<Arrivals>>,
 }
@@ -38,7 +41,8 @@ impl Subscriber {
     }
 
     pub(crate) fn frame(&self, micros: u64) {
-        self.latency.lock().unwrap().saturating_record(micros.max(1));
+        let recorded = self.latency.lock().unwrap().record(micros.clamp(1, LONGEST_US));
+        recorded.expect("a histogram grows with what it is given");
     }
 
     pub(crate) fn group(&self, subscribe: u64, sequence: u64) {
@@ -65,7 +69,7 @@ impl Stats {
             let one = subscriber.latency.lock().unwrap();
             sum.starved += one.is_empty() as u64;
             sum.worst_p99 = sum.worst_p99.max(one.value_at_quantile(0.99));
-            sum.all.add(&*one).expect("all histograms have the same bounds");
+            sum.all.add(&*one).expect("a histogram grows with what it is given");
         }
         sum
     }
@@ -86,7 +90,7 @@ impl Stats {
 pub(crate) type Gap = (usize, usize, u64);
 
 pub(crate) struct Latency {
-    pub(crate) all: Histogram<u64>,
+    pub(crate) all: Histogram<u32>,
     pub(crate) worst_p99: u64,
     /// Subscribers that received no frame at all.
     pub(crate) starved: u64,
@@ -113,8 +117,9 @@ impl Arrivals {
     }
 }
 
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid")
+/// It takes as much memory as its largest value asks for: there is one for each of thousands of subscribers.
+fn histogram() -> Histogram<u32> {
+    Histogram::new(3).expect("three digits are possible")
 }
 
 #[cfg(test)]

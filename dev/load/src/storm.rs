@@ -3,7 +3,6 @@
 //! What is counted are names: one that is missing, told twice or made up ends the storm. Times are only reported.
 
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,11 +16,12 @@ use crate::{
     cli,
     client::{Client, Reading},
     door::{Connection, Door},
-    handshake::{SessionStream, handshake},
+    handshake::handshake,
     reader::Reader,
     report::round,
     usage::Usage,
-    wire::{self, Announcements, First, News, Version},
+    watcher::Watcher,
+    wire::{self, Version},
 };
 
 /// Until the last broadcast may have come, or gone.
@@ -47,7 +47,7 @@ pub(crate) async fn storm(args: cli::Storm) -> Result<Stormed> {
     let name = |i: usize, k: usize| format!("storm/{i:03}/broadcast-{k:05}");
     let count = args.publishers * args.broadcasts;
 
-    let mut watcher = Watcher::new(&dial(args.watch_at)?, args.version).await?;
+    let mut watcher = Watcher::new(&dial(args.watch_at)?, args.version, "").await?;
     let (go, wait) = watch::channel(false);
     let mut publishers = JoinSet::new();
     let client = dial(args.addr)?;
@@ -128,42 +128,5 @@ async fn publish(
             let _held = send;
             recv.peek().await
         });
-    }
-}
-
-/// Knows what is announced.
-struct Watcher {
-    version: &'static Version,
-    told: Announcements,
-    recv: Reader,
-    there: HashSet<String>,
-    _held: (Connection, SessionStream, crate::door::SendStream),
-}
-
-impl Watcher {
-    async fn new(client: &Client, version: &'static Version) -> Result<Self> {
-        let conn = client.connect().await.context("watcher")?;
-        let session = handshake(&conn, version).await?;
-        let (mut send, recv) = conn.open_bi().await?;
-        send.write_all(&wire::request(version, "")).await?;
-        let (mut recv, told) = (Reader::new(recv, version.varint), Announcements::new(version));
-        let mut there = HashSet::new();
-        if version.first != First::Announcement {
-            there.extend(told.first(&recv.message().await?)?);
-        }
-        Ok(Self { version, told, recv, there, _held: (conn, session, send) })
-    }
-
-    /// Reads until so many are there.
-    async fn until(&mut self, count: usize) -> Result<()> {
-        while self.there.len() != count {
-            let kind = if self.version.typed_announce { Some(self.recv.varint().await?) } else { None };
-            match self.told.news(kind, &self.recv.message().await?)? {
-                News::There(name) => ensure!(self.there.insert(name.clone()), "{name} came twice"),
-                News::Gone(name) => ensure!(self.there.remove(&name), "{name} went without having been there"),
-                News::Other => {}
-            }
-        }
-        Ok(())
     }
 }

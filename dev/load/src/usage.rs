@@ -1,6 +1,6 @@
 //! What a process has used, and what its cores did meanwhile, from /proc.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use nix::unistd::{SysconfVar, sysconf};
@@ -19,8 +19,7 @@ impl Usage {
     pub(crate) fn of(pid: u32) -> Result<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the server process is gone")?;
         let fields: Vec<&str> = stat[stat.rfind(')').context("stat")? + 2..].split(' ').collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        let mut usage = Self { cpu_us: micros(ticks)?, threads: fields[17].parse()?, ..Default::default() };
+        let mut usage = Self { cpu_us: cpu_us(&stat)?, threads: fields[17].parse()?, ..Default::default() };
 
         for line in std::fs::read_to_string(format!("/proc/{pid}/status"))?.lines() {
             match line.split_once(':') {
@@ -47,6 +46,24 @@ impl Usage {
             threads: self.threads + other.threads,
         }
     }
+}
+
+/// The CPU time of each thread of a process by its id, in microseconds.
+pub(crate) fn threads(pid: u32) -> Result<BTreeMap<String, u64>> {
+    let mut threads = BTreeMap::new();
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?;
+        // One that has ended meanwhile used nothing that counts.
+        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        threads.insert(task.file_name().to_string_lossy().into_owned(), cpu_us(&stat)?);
+    }
+    Ok(threads)
+}
+
+/// The CPU time that a line of /proc tells.
+fn cpu_us(stat: &str) -> Result<u64> {
+    let fields: Vec<&str> = stat[stat.rfind(')').context("stat")? + 2..].split(' ').collect();
+    micros(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
 }
 
 /// The cores that a process may run on.

@@ -14,9 +14,9 @@ mod tests;
 mod varint;
 mod version;
 
-pub(crate) use announce::{Announcements, News, active, first_reply, request, requested_prefix};
+pub(crate) use announce::{Announcements, News, active, ended, first_reply, request, requested_prefix};
 pub(crate) use group::{frame_header, group_header};
 pub(crate) use setup::{SERVER_SETUP, chosen, client_setup, setup};
-pub(crate) use subscribe::{accept, check_reply, requested_id, subscribe, track_info};
+pub(crate) use subscribe::{accept, check_reply, requested, subscribe, subscribe_aged, track_info};
 pub(crate) use varint::Varint;
 pub(crate) use version::{ALL, Accept, DEFAULT, First, Setup, Version};

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{
+    journal::Journal,
     relay::{Relay, Start},
     server::{Server, pinned},
     single::CORE,
@@ -23,14 +24,16 @@ const VISITS: &str = "10000";
 const KINDS: [(&str, Option<f64>); 3] = [("public", None), ("HS256", Some(50.0)), ("ES256", Some(150.0))];
 
 /// Measures our relays, prints a table and returns the verdicts.
-pub(crate) async fn measure(relays: &[Relay], args: &cli::Bench) -> Result<Vec<String>> {
+pub(crate) async fn measure(relays: &[Relay], args: &cli::Bench, journal: &mut Journal) -> Result<Vec<String>> {
     println!("## auth: 10,000 visits on raw QUIC, with and without a token, in turns to one server\n");
     println!("| relay | token | CPU µs per visit | on top of none |\n| --- | --- | --- | --- |");
     let mut verdicts = Vec::new();
     for relay in relays.iter().filter(|relay| relay.start == Start::Ours) {
         let mut rounds = Vec::new();
         for run in 1..=args.runs {
-            let Knocked { cpu_us_per_visit: costs } = visit(relay).await.with_context(|| relay.name.clone())?;
+            let knocked = visit(relay).await.with_context(|| relay.name.clone())?;
+            journal.note(super::AUTH, "", &relay.name, run, &knocked)?;
+            let Knocked { cpu_us_per_visit: costs } = knocked;
             eprintln!("auth: {}, run {run}: {costs:.1?} µs", relay.name);
             rounds.push(costs);
         }

@@ -1,15 +1,15 @@
 //! Whether a run counts.
 
-use super::shape::{Kind, Shape};
+use super::shape::{Case, Kind, Shape};
 use crate::report::Report;
 
 /// At least this much of what was due must have been delivered.
 const DELIVERED_PCT: f64 = 99.5;
 /// Beyond this the load generator, not the relay, is being measured.
-const LOAD_CPU_PCT: f64 = 85.0;
+pub(super) const LOAD_CPU_PCT: f64 = 85.0;
 
 /// Why a run is not fair; empty when it is.
-pub(crate) fn objections(shape: &Shape, report: &Report) -> Vec<String> {
+pub(crate) fn objections(shape: &Shape, case: &Case, report: &Report) -> Vec<String> {
     let mut reasons = Vec::new();
     // The one viewer beside idle sessions is due too few frames for a percentage.
     if let Some(delivered) = report.delivered_pct.filter(|d| *d < DELIVERED_PCT && shape.kind != Kind::Idle) {
@@ -22,6 +22,15 @@ pub(crate) fn objections(shape: &Shape, report: &Report) -> Vec<String> {
     }
     if report.load_cpu_pct > LOAD_CPU_PCT {
         reasons.push(format!("load generator at {} % CPU", report.load_cpu_pct));
+    }
+    let busy = report.server.as_ref().map_or(0, |cost| cost.busy_threads);
+    if busy < case.busy_threads {
+        reasons.push(format!("{busy} of {} threads do the work", case.busy_threads));
+    }
+    // A server that shares the load generator's core has to leave it room there.
+    let both = report.load_cpu_pct + report.server.as_ref().map_or(0.0, |cost| cost.cpu_pct);
+    if shape.kind == Kind::Scale && both > 2.0 * LOAD_CPU_PCT {
+        reasons.push(format!("server and load generator at {both:.0} % CPU on two cores"));
     }
     reasons
 }

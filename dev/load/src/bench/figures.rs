@@ -19,5 +19,11 @@ pub(crate) const DELIVERED_PCT: Figure = |r| r.delivered_pct;
 pub(crate) const MISSING: Figure = |r| Some(r.missing_groups as f64);
 pub(crate) const STARVED: Figure = |r| Some(r.starved as f64);
 pub(crate) const RESETS: Figure = |r| Some(r.resets as f64);
+pub(crate) const BUSY_THREADS: Figure = |r| r.server.as_ref().map(|c| c.busy_threads as f64);
+/// How much more the fullest worker has than it would if all had the same.
+pub(crate) const IMBALANCE: Figure = |r| {
+    let (most, sum) = (r.viewers_by_worker.iter().max()?, r.viewers_by_worker.iter().sum::<u64>());
+    (sum > 0).then(|| (*most as f64 * r.viewers_by_worker.len() as f64 / sum as f64 - 1.0) * 100.0)
+};
 pub(crate) const LOAD_CPU_PCT: Figure = |r| Some(r.load_cpu_pct);
 pub(crate) const OTHERS_CPU_PCT: Figure = |r| Some(r.others_cpu_pct);

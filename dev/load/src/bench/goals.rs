@@ -2,10 +2,10 @@
 
 use super::{
     entrant::{self, Entrant},
-    figures::{CPU_US, ENDS_CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB},
+    figures::{CPU_US, ENDS_CPU_US, Figure, MISSING, P99_MS, PEAK_MB, RESETS, SESSION_KB, STARVED},
     sample::Sample,
     series::{self, Series},
-    shape::{Kind, Shape},
+    shape::{Case, Kind, Shape},
 };
 use crate::door::Door;
 
@@ -26,6 +26,23 @@ const STALLED_P99_MS: f64 = 1.0;
 /// The process's peak memory beside stalled viewers.
 const STALLED_MB: f64 = 150.0;
 
+/// How late frames may be in a crowd.
+const CROWD_P99_MS: f64 = 150.0;
+/// Memory of a session of it.
+const CROWD_KB: f64 = 64.0;
+
+/// CPU of two workers, as a multiple of one's.
+const TWO_WORKERS: f64 = 1.15;
+/// CPU of frames that cross from one worker to another, as a multiple of those that don't.
+const ACROSS: f64 = 1.2;
+/// The goals of the shape scale, by case.
+const SCALE: [(&str, f64); 4] = [
+    ("video, 2 workers", TWO_WORKERS),
+    ("video, from one to the other", ACROSS),
+    ("chat, 2 workers", TWO_WORKERS),
+    ("chat, from one to the other", ACROSS),
+];
+
 /// What a link may cost per frame that crosses it, as a multiple of the floor.
 const LINK_TO_FLOOR: f64 = 1.3;
 /// What a link may add to p99.
@@ -33,7 +50,7 @@ const LINK_P99_MS: f64 = 1.0;
 
 /// A line per goal and relay of ours.
 pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> Vec<String> {
-    let of = |i: usize| Series::new(samples, i, shape.cases[0].0);
+    let of = |i: usize| Series::new(samples, i, shape.cases[0].name);
     let mut lines = Vec::new();
     for (i, entrant) in entrants.iter().enumerate().filter(|(_, e)| e.is_ours()) {
         let judged = Judged { shape, entrant, mine: of(i) };
@@ -45,10 +62,12 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
                 (Kind::Idle, _) => {
                     vec![judged.line(judged.mine.median(SESSION_KB), "idle session", IDLE_KB, "KB", None)]
                 }
-                (Kind::Stalled, [_, (stalled, _), ..]) => judged.stalled(&Series::new(samples, i, stalled)),
-                (Kind::Hop, [_, (linked, _), ..]) => {
-                    judged.hop(&Series::new(samples, i, linked), entrant::floor(entrants).map(of))
+                (Kind::Stalled, [_, stalled, ..]) => judged.stalled(&Series::new(samples, i, stalled.name)),
+                (Kind::Hop, [_, linked, ..]) => {
+                    judged.hop(&Series::new(samples, i, linked.name), entrant::floor(entrants).map(of))
                 }
+                (Kind::Crowd, _) => judged.crowd(),
+                (Kind::Scale, cases) => scale(shape, entrant, cases, |case| Series::new(samples, i, case)),
                 (Kind::Stalled | Kind::Dialects | Kind::Doors | Kind::Hop, _) => Vec::new(),
             });
         }
@@ -63,6 +82,30 @@ pub(crate) fn judge(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) -> 
         }
     }
     lines
+}
+
+/// Each case that is compared with another. None of them says anything unless the relay shares work out when it should.
+fn scale<'a>(
+    shape: &'a Shape,
+    entrant: &'a Entrant,
+    cases: &[Case],
+    series: impl Fn(&str) -> Series<'a>,
+) -> Vec<String> {
+    let shares = cases.iter().filter(|case| case.busy_threads > 1).all(|case| series(case.name).fair > 0);
+    let compared = cases.iter().filter_map(|case| {
+        let limit = SCALE.iter().find(|(name, _)| *name == case.name)?.1;
+        let (mine, other) = (series(case.name), series(case.beside?));
+        let ratio = mine.paired(&other, CPU_US, |mine, theirs| mine / theirs);
+        let what = format!("CPU, {}", case.name);
+        if !shares {
+            return Some(format!(
+                "not fair: {} {}: {what}: two workers were not seen to work",
+                entrant.name, shape.name
+            ));
+        }
+        Some(Judged { shape, entrant, mine }.line(ratio, &what, limit, &format!("× {}", case.beside?), Some(&other)))
+    });
+    compared.collect()
 }
 
 struct Judged<'a> {
@@ -92,6 +135,15 @@ impl Judged<'_> {
             self.line(added, "p99 added to the others", STALLED_P99_MS, "ms", Some(stalled)),
             self.line(lost, "missed by the others", 0.0, "groups", Some(stalled)),
             self.line(stalled.worst(PEAK_MB), "peak memory", STALLED_MB, "MB", Some(stalled)),
+        ]
+    }
+
+    fn crowd(&self) -> Vec<String> {
+        let lost = self.mine.worst(|r| Some(MISSING(r)? + RESETS(r)? + STARVED(r)?));
+        vec![
+            self.line(lost, "missed by viewers", 0.0, "groups", None),
+            self.line(self.mine.median(P99_MS), "p99", CROWD_P99_MS, "ms", None),
+            self.line(self.mine.median(SESSION_KB), "watching session", CROWD_KB, "KB", None),
         ]
     }
 

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::{
     entrant::Entrant,
     fair,
-    shape::{Kind, Shape},
+    shape::{Case, Kind, Shape},
 };
 use crate::report::Report;
 
@@ -41,18 +41,19 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn new(
         shape: &'static Shape,
-        case: &'static str,
+        case: &'static Case,
         index: usize,
         entrant: &Entrant,
         run: Purpose,
         outcome: Result<Report, String>,
     ) -> Self {
         let unfair = match (&outcome, run) {
-            (Ok(report), Purpose::Round(_)) => fair::objections(shape, report),
+            (Ok(report), Purpose::Round(_)) => fair::objections(shape, case, report),
             _ => Vec::new(),
         };
         let (door, version) = (entrant.door.name(), entrant.version.name);
         let relay = entrant.name.clone();
+        let case = case.name;
         Self { shape: shape.name, case, kind: shape.kind, entrant: index, relay, door, version, run, unfair, outcome }
     }
 

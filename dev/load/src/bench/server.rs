@@ -15,7 +15,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{entrant::Entrant, relay::Relay, shape::Floor};
+use super::{
+    entrant::Entrant,
+    relay::{Relay, Start},
+    shape::Floor,
+};
 use crate::{
     client::{Client, FLOOR, Reading},
     door::Door,
@@ -23,7 +27,7 @@ use crate::{
 };
 
 /// The server's core.
-const CORE: &str = "0";
+pub(super) const CORE: &str = "0";
 /// How long a server may take until it answers a handshake.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -35,10 +39,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn relay(entrant: &Entrant, relay: &Relay) -> Result<Self> {
+    /// A relay on these cores; `further` arguments are for one of ours.
+    pub(crate) async fn relay(entrant: &Entrant, relay: &Relay, cores: &str, further: &str) -> Result<Self> {
         let (addr, dir) = (free_address()?, TempDir::new()?);
-        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        let mut command = pinned(cores, &fs::canonicalize(&relay.binary)?);
         command.args(relay.arguments(&addr.to_string(), entrant.version, dir.path())?);
+        if relay.start == Start::Ours {
+            command.args(further.split_whitespace());
+        }
         Self::start(command, addr, dir, entrant.door, entrant.version.alpn).await
     }
 
@@ -47,6 +55,14 @@ impl Server {
         let (addr, dir) = (free_address()?, TempDir::new()?);
         let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
         command.args(["--server-listen", &addr.to_string(), "--server-tls-generate", "localhost"]).args(settings);
+        Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
+    }
+
+    /// A relay of ours with further arguments.
+    pub(crate) async fn ours(relay: &Relay, further: &[&str]) -> Result<Self> {
+        let (addr, dir) = (free_address()?, TempDir::new()?);
+        let mut command = pinned(CORE, &fs::canonicalize(&relay.binary)?);
+        command.args(relay.arguments(&addr.to_string(), DEFAULT, dir.path())?).args(further);
         Self::start(command, addr, dir, Door::Quic, DEFAULT.alpn).await
     }
 

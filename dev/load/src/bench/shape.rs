@@ -1,7 +1,6 @@
 //! What is offered to a relay: the shapes, by name.
 
-use anyhow::{Context, Result};
-
+use super::server::CORE as SERVER_CORE;
 use crate::{
     door::Door,
     wire::{ALL as VERSIONS, DEFAULT, Version},
@@ -13,9 +12,27 @@ pub(crate) struct Shape {
     /// Arguments of `load run`.
     pub(crate) load: &'static str,
     pub(crate) floor: Option<Floor>,
-    /// Variations compared with the first of them: name and further arguments of `load run`.
-    pub(crate) cases: &'static [(&'static str, &'static str)],
+    /// Streams that the server may open towards a client.
+    pub(crate) streams: u32,
+    /// The server's cores, as taskset wants them.
+    pub(crate) cores: &'static str,
+    pub(crate) cases: &'static [Case],
     pub(crate) kind: Kind,
+    /// Only runs when it is named.
+    pub(crate) long: bool,
+}
+
+/// A variation of a shape.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Further arguments of `load run`.
+    pub(crate) load: &'static [&'static str],
+    /// Further arguments of a relay of ours.
+    pub(crate) relay: &'static str,
+    /// How many of the server's threads have to share the work, or the server does not do what it was told.
+    pub(crate) busy_threads: u64,
+    /// The case that it is compared with.
+    pub(crate) beside: Option<&'static str>,
 }
 
 /// How bare quinn serves a shape.
@@ -43,21 +60,48 @@ pub(crate) enum Kind {
     Stalled,
     /// What a link between two nodes adds.
     Hop,
+    /// How late frames are, and memory per session.
+    Crowd,
+    /// What several workers cost more than one.
+    Scale,
 }
 
 /// The shape as it is.
-const PLAIN: &[(&str, &str)] = &[("", "")];
+const PLAIN: &[Case] = &[Case::new("", &[])];
 
-impl Shape {
-    /// The named shapes in the order of `ALL`; all of them when none is named.
-    pub(crate) fn choose(names: &[String]) -> Result<Vec<&'static Self>> {
-        for name in names {
-            let known = || ALL.each_ref().map(|s| s.name).join(", ");
-            ALL.iter().find(|s| s.name == name).with_context(|| format!("unknown shape {name}: {}", known()))?;
-        }
-        Ok(ALL.iter().filter(|s| names.is_empty() || names.iter().any(|n| n == s.name)).collect())
+impl Case {
+    const fn new(name: &'static str, load: &'static [&'static str]) -> Self {
+        Self { name, load, relay: "", busy_threads: 0, beside: None }
     }
 
+    /// In a relay of ours with so many workers.
+    const fn workers(self, relay: &'static str) -> Self {
+        Self { relay, ..self }
+    }
+
+    const fn busy(self, threads: u64) -> Self {
+        Self { busy_threads: threads, ..self }
+    }
+
+    const fn beside(self, other: &'static str) -> Self {
+        Self { beside: Some(other), ..self }
+    }
+}
+
+/// What most shapes have in common.
+const BASE: Shape = Shape {
+    name: "",
+    about: "",
+    load: "",
+    floor: None,
+    streams: 1024,
+    cores: SERVER_CORE,
+    cases: PLAIN,
+    kind: Kind::Frames,
+    long: false,
+};
+
+impl Shape {
     /// The doors it goes through unless others are asked for.
     pub(crate) fn doors(&self) -> Vec<Door> {
         if self.kind == Kind::Doors { Door::ALL.to_vec() } else { vec![Door::Quic] }
@@ -73,35 +117,51 @@ impl Shape {
 
     /// Whether relays are compared with each other, not each of ours with itself.
     pub(crate) fn compares_relays(&self) -> bool {
-        !matches!(self.kind, Kind::Dialects | Kind::Doors | Kind::Hop)
+        !matches!(self.kind, Kind::Dialects | Kind::Doors | Kind::Hop | Kind::Scale)
     }
 }
 
+const CROWD: &str = "--subscribers 5000 --pace 500 --fps 5 --frame 1000 --group 5";
 const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
+
+const CHAT: &str = "--subscribers 200 --fps 50 --frame 200 --group 1";
+
+const ONE: &str = "--runtime-workers 1";
+const TWO: &str = "--runtime-workers 2";
+const SPREAD: &str = "--workers 2";
+const HERE: &str = "--workers 2 --publishers-on 0 --viewers-on 0";
+const ACROSS: &str = "--workers 2 --publishers-on 1 --viewers-on 0";
+
+/// Viewers cost nearly all of the CPU. Where all of them are on one worker, it is the same one in both cases, so that it has
+/// the same core, and the publishers are here or there.
+const SCALE: &[Case] = &[
+    Case::new("video, 1 worker", &[VIDEO]).workers(ONE),
+    Case::new("video, 2 workers", &[VIDEO, SPREAD]).workers(TWO).busy(2).beside("video, 1 worker"),
+    Case::new("video, all on one of 2", &[VIDEO, HERE]).workers(TWO),
+    Case::new("video, from one to the other", &[VIDEO, ACROSS]).workers(TWO).beside("video, all on one of 2"),
+    Case::new("chat, 1 worker", &[CHAT]).workers(ONE),
+    Case::new("chat, 2 workers", &[CHAT, SPREAD]).workers(TWO).busy(2).beside("chat, 1 worker"),
+    Case::new("chat, all on one of 2", &[CHAT, HERE]).workers(TWO),
+    Case::new("chat, from one to the other", &[CHAT, ACROSS]).workers(TWO).beside("chat, all on one of 2"),
+];
 
 /// The name of the case with a link between publishers and viewers.
 pub(crate) const LINKED: &str = "two nodes";
 
-static ALL: [Shape; 9] = [
+pub(crate) static ALL: [Shape; 11] = [
     Shape {
         name: "video",
         about: "100 viewers, 60 fps, 4,000 B, 60 frames per group",
         load: VIDEO,
         floor: Some(Floor { serve: "--fps 60 --frame 4000 --group 60", load: VIDEO, streams: 1024 }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "chat",
         about: "200 viewers, 50 fps, 200 B, 1 frame per group",
-        load: "--subscribers 200 --fps 50 --frame 200 --group 1",
-        floor: Some(Floor {
-            serve: "--fps 50 --frame 200 --group 1",
-            load: "--subscribers 200 --fps 50 --frame 200 --group 1",
-            streams: 1024,
-        }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        load: CHAT,
+        floor: Some(Floor { serve: "--fps 50 --frame 200 --group 1", load: CHAT, streams: 1024 }),
+        ..BASE
     },
     Shape {
         name: "hd",
@@ -112,49 +172,32 @@ static ALL: [Shape; 9] = [
             load: "--subscribers 50 --fps 30 --frame 40000 --group 60",
             streams: 1024,
         }),
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "conference",
         about: "20 publishers, 20 viewers × 15 tracks, 30 fps, 2,000 B, 30 frames per group",
         load: "--publishers 20 --subscribers 20 --subscriptions 15 --fps 30 --frame 2000 --group 30",
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Frames,
+        ..BASE
     },
     Shape {
         name: "idle",
         about: "2,000 sessions that ask for nothing",
         load: "--subscribers 1 --idle 2000 --fps 10 --frame 100",
         floor: Some(Floor { serve: "--fps 0.001", load: "--subscribers 0 --idle 2000", streams: 16 }),
-        cases: PLAIN,
         kind: Kind::Idle,
+        ..BASE
     },
     Shape {
         name: "stalled",
         about: "50 viewers, 60 fps, 8,000 B, with and without 50 more that stop reading",
         load: "--fps 60 --frame 8000 --subscribers 50",
-        floor: None,
-        cases: &[("none stalled", ""), ("50 stalled", "--stalled 50")],
+        cases: &[Case::new("none stalled", &[]), Case::new("50 stalled", &["--stalled 50"]).beside("none stalled")],
         kind: Kind::Stalled,
+        ..BASE
     },
-    Shape {
-        name: "dialects",
-        about: "the shape video in every version",
-        load: VIDEO,
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Dialects,
-    },
-    Shape {
-        name: "doors",
-        about: "the shape video through every door",
-        load: VIDEO,
-        floor: None,
-        cases: PLAIN,
-        kind: Kind::Doors,
-    },
+    Shape { name: "dialects", about: "the shape video in every version", load: VIDEO, kind: Kind::Dialects, ..BASE },
+    Shape { name: "doors", about: "the shape video through every door", load: VIDEO, kind: Kind::Doors, ..BASE },
     Shape {
         name: "hop",
         about: "50 publishers with a viewer each, 60 fps, 4,000 B, 60 frames per group, on one node and across a link",
@@ -165,7 +208,27 @@ static ALL: [Shape; 9] = [
             load: "--subscribers 50 --fps 60 --frame 4000 --group 60",
             streams: 1024,
         }),
-        cases: &[("one node", ""), (LINKED, "")],
+        cases: &[Case::new("one node", &[]), Case::new(LINKED, &[]).beside("one node")],
         kind: Kind::Hop,
+        ..BASE
+    },
+    Shape {
+        name: "crowd",
+        about: "5,000 viewers, 5 fps, 1,000 B, 5 frames per group",
+        load: CROWD,
+        floor: Some(Floor { serve: "--fps 5 --frame 1000 --group 5", load: CROWD, streams: 16 }),
+        streams: 32,
+        kind: Kind::Crowd,
+        long: true,
+        ..BASE
+    },
+    Shape {
+        name: "scale",
+        about: "the shapes video and chat with one worker and with two, and from one of two workers to the other",
+        cores: "0,1",
+        cases: SCALE,
+        kind: Kind::Scale,
+        long: true,
+        ..BASE
     },
 ];

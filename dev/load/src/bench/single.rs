@@ -9,7 +9,7 @@ use super::{
     entrant::Entrant,
     sample::Purpose,
     server::{Server, pinned},
-    shape::{LINKED, Shape},
+    shape::{Case, LINKED, Shape},
 };
 use crate::{cli, report::Report};
 
@@ -17,11 +17,14 @@ use crate::{cli, report::Report};
 pub(super) const CORE: &str = "1";
 /// What connecting may take on top of warm-up and measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a shape that takes long.
+const LONG_PATIENCE: Duration = Duration::from_secs(180);
 /// Seconds of warm-up and of measurement when only bytes are checked.
 const VERIFY: (u64, u64) = (1, 4);
 
 pub(crate) struct Plan<'a> {
     shape: &'static Shape,
+    case: &'static Case,
     entrant: &'a Entrant,
     /// Viewers are at a second node, which is linked with the publishers'.
     linked: bool,
@@ -35,7 +38,7 @@ impl<'a> Plan<'a> {
     /// None when this entrant has no part in the shape.
     pub(crate) fn new(
         shape: &'static Shape,
-        case: &str,
+        case: &'static Case,
         entrant: &'a Entrant,
         purpose: Purpose,
         args: &cli::Bench,
@@ -44,12 +47,12 @@ impl<'a> Plan<'a> {
             true => shape.floor.as_ref()?.load,
             false => shape.load,
         };
-        let linked = case == LINKED;
+        let linked = case.name == LINKED;
         if linked && entrant.is_floor() {
             return None;
         }
-        let extra = shape.cases.iter().find(|(name, _)| *name == case)?.1;
-        let mut load: Vec<String> = text.split_whitespace().chain(extra.split_whitespace()).map(Into::into).collect();
+        let words = text.split_whitespace().chain(case.load.iter().flat_map(|text| text.split_whitespace()));
+        let mut load: Vec<String> = words.map(Into::into).collect();
         if entrant.is_floor() {
             load.push("--floor".into());
         }
@@ -62,12 +65,12 @@ impl<'a> Plan<'a> {
             }
             Purpose::Round(_) => (args.warmup, args.seconds),
         };
-        Some(Self { shape, entrant, linked, load, warmup, seconds })
+        Some(Self { shape, case, entrant, linked, load, warmup, seconds })
     }
 
     pub(crate) async fn run(self) -> Result<Report> {
         let server = match (&self.entrant.relay, &self.shape.floor) {
-            (Some(relay), _) => Server::relay(self.entrant, relay).await?,
+            (Some(relay), _) => Server::relay(self.entrant, relay, self.shape.cores, self.case.relay).await?,
             (None, Some(floor)) => Server::floor(floor).await?,
             (None, None) => unreachable!("a plan for the floor exists only where the shape has one"),
         };
@@ -92,8 +95,9 @@ impl<'a> Plan<'a> {
         command.args(["--version", self.entrant.version.name, "--door", self.entrant.door.name()]);
         command.args(["--warmup", &self.warmup.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(["--label", &self.entrant.name]).args(&self.load);
-        command.stdin(Stdio::null());
-        let limit = PATIENCE + Duration::from_secs(self.warmup + self.seconds);
+        command.env("LOAD_STREAMS", self.shape.streams.to_string()).stdin(Stdio::null());
+        let patience = if self.shape.long { LONG_PATIENCE } else { PATIENCE };
+        let limit = patience + Duration::from_secs(self.warmup + self.seconds);
         let output = timeout(limit, command.output()).await.with_context(|| format!("no end within {limit:?}"))??;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "load run failed ({}): {}", output.status, stderr.trim());

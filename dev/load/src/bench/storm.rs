@@ -5,6 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 
 use super::{
+    journal::Journal,
     relay::{Relay, Start},
     series::median,
     server::{Server, pinned},
@@ -20,7 +21,7 @@ const CONVERGED_S: f64 = 10.0;
 const BYTES: f64 = 2048.0;
 
 /// Measures our relays, prints a table and returns the verdicts.
-pub(crate) async fn measure(relays: &[Relay], args: &cli::Bench) -> Result<Vec<String>> {
+pub(crate) async fn measure(relays: &[Relay], args: &cli::Bench, journal: &mut Journal) -> Result<Vec<String>> {
     println!(
         "## storm: 20,000 broadcasts of 20 publishers at the first of {NODES} nodes in a row, watched at the last\n"
     );
@@ -33,6 +34,7 @@ pub(crate) async fn measure(relays: &[Relay], args: &cli::Bench) -> Result<Vec<S
         let mut rounds = Vec::new();
         for run in 1..=args.runs {
             let storm = blow(relay).await.with_context(|| relay.name.clone())?;
+            journal.note(super::STORM, "", &relay.name, run, &storm)?;
             eprintln!(
                 "storm: {}, run {run}: there in {} s, gone in {} s, {:?} B each",
                 relay.name, storm.there_s, storm.gone_s, storm.bytes_each

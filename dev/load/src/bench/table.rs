@@ -3,8 +3,8 @@
 use super::{
     entrant::{self, Entrant},
     figures::{
-        CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, LOAD_CPU_PCT, MISSING, OTHERS_CPU_PCT, P50_MS, P99_MS,
-        PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
+        BUSY_THREADS, CONNECT_S, CPU_US, DELIVERED_PCT, ENDS_CPU_US, Figure, IMBALANCE, LOAD_CPU_PCT, MISSING,
+        OTHERS_CPU_PCT, P50_MS, P99_MS, PEAK_MB, RESETS, RSS_MB, SESSION_KB, STARVED,
     },
     sample::Sample,
     series::{self, Series},
@@ -22,17 +22,17 @@ struct Row<'a> {
     cheapest: Option<Series<'a>>,
     /// The same relay in the same version over raw QUIC.
     quic: Option<Series<'a>>,
-    /// The same entrant in the shape's first case, when this is another.
-    plain: Option<Series<'a>>,
+    /// The same entrant in the case that this is compared with.
+    beside: Option<Series<'a>>,
 }
 
 impl Row<'_> {
-    /// What it has more than the plain case.
+    /// What it has more than the case beside it.
     fn added(&self, figure: Figure) -> Option<f64> {
-        self.mine.paired(self.plain.as_ref()?, figure, |mine, plain| mine - plain)
+        self.mine.paired(self.beside.as_ref()?, figure, |mine, theirs| mine - theirs)
     }
 
-    /// The CPU that it has more than the plain case, as a multiple of the floor's.
+    /// The CPU that it has more than the case beside it, as a multiple of the floor's.
     fn added_to_floor(&self, floor: Figure) -> Option<f64> {
         Some(self.added(CPU_US)? / self.floor.as_ref()?.median(floor)?)
     }
@@ -89,6 +89,26 @@ const STALLING: &[Column] = &[
     ("p99 added", |r| number(r.added(P99_MS), 2)),
 ];
 
+const CROWD: &[Column] = &[
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× floor", |r| ratio(r, &r.floor, CPU_US)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 1)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 1)),
+    ("KB/session", |r| number(r.mine.median(SESSION_KB), 1)),
+    ("KB × floor", |r| ratio(r, &r.floor, SESSION_KB)),
+    ("connect s", |r| number(r.mine.median(CONNECT_S), 1)),
+];
+
+const SCALE: &[Column] = &[
+    ("case", |r| r.case.into()),
+    ("CPU µs/frame", |r| number(r.mine.median(CPU_US), 1)),
+    ("× the case above", |r| ratio(r, &r.beside, CPU_US)),
+    ("busy threads", |r| number(r.mine.median(BUSY_THREADS), 0)),
+    ("fullest worker above average %", |r| number(r.mine.worst(IMBALANCE), 0)),
+    ("p50 ms", |r| number(r.mine.median(P50_MS), 2)),
+    ("p99 ms", |r| number(r.mine.median(P99_MS), 2)),
+];
+
 /// The columns that every table ends with; the last counts fair runs.
 const COMMON: &[Column] = &[
     ("delivered %", |r| number(r.mine.median(DELIVERED_PCT), 1)),
@@ -110,6 +130,8 @@ pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) ->
         Kind::Idle => IDLE,
         Kind::Stalled => STALLING,
         Kind::Hop => HOP,
+        Kind::Crowd => CROWD,
+        Kind::Scale => SCALE,
     };
     let columns: Vec<&Column> = special.iter().chain(COMMON).collect();
     let rows = rows(shape, entrants, samples);
@@ -133,19 +155,19 @@ pub(crate) fn render(shape: &Shape, entrants: &[Entrant], samples: &[Sample]) ->
 fn rows<'a>(shape: &'a Shape, entrants: &'a [Entrant], samples: &'a [Sample]) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for (i, entrant) in entrants.iter().enumerate() {
-        for (k, (case, _)) in shape.cases.iter().enumerate() {
-            let of = |i| Series::new(samples, i, case);
+        for case in shape.cases {
+            let of = |i| Series::new(samples, i, case.name);
             // Bare quinn has no nodes to link.
-            let floor_case = if shape.kind == Kind::Hop { shape.cases[0].0 } else { case };
+            let floor_case = if shape.kind == Kind::Hop { shape.cases[0].name } else { case.name };
             rows.push(Row {
                 name: &entrant.name,
-                case,
+                case: case.name,
                 mine: of(i),
                 floor: entrant::floor(entrants).map(|i| Series::new(samples, i, floor_case)),
                 reference: entrant::reference(entrants, entrant).map(of),
                 cheapest: series::cheapest(entrant::dialects(entrants, entrant).into_iter().map(of)),
                 quic: entrant::over_quic(entrants, entrant).map(of),
-                plain: (k > 0).then(|| Series::new(samples, i, shape.cases[0].0)),
+                beside: case.beside.map(|other| Series::new(samples, i, other)),
             });
         }
     }

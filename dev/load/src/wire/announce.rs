@@ -77,6 +77,20 @@ pub(crate) fn active(version: &Version, suffix: &str) -> Bytes {
     body.framed(&[])
 }
 
+/// A broadcast that is there no more. `id` is its place among all that became active on this stream.
+pub(crate) fn ended(version: &Version, suffix: &str, id: u64) -> Bytes {
+    let mut body = Encoder::new(version.varint);
+    if version.typed_announce {
+        return body.int(id).framed(&[0x1]); // END
+    }
+    body.byte(0).text(suffix);
+    match version.hops {
+        Hops::None => &mut body,
+        Hops::Count | Hops::SenderLast | Hops::SenderApart => body.int(0),
+    };
+    body.framed(&[])
+}
+
 /// What one announcement tells.
 pub(crate) enum News {
     There(String),

@@ -12,13 +12,25 @@ const PRIORITY: u8 = 127;
 
 /// SUBSCRIBE for everything from the latest group on, stream type included.
 pub(crate) fn subscribe(version: &Version, id: u64, broadcast: &str, track: &str, priority: u8) -> Bytes {
+    subscribe_aged(version, id, broadcast, track, priority, MAX_AGE)
+}
+
+/// The same for groups that are not older than so many ms, where the version can say so.
+pub(crate) fn subscribe_aged(
+    version: &Version,
+    id: u64,
+    broadcast: &str,
+    track: &str,
+    priority: u8,
+    max_age: u64,
+) -> Bytes {
     let mut body = Encoder::new(version.varint);
     body.int(id).text(broadcast).text(track).byte(priority);
     if version.preferences {
         if version.ordered {
             body.byte(0);
         }
-        body.int(MAX_AGE);
+        body.int(max_age);
         body.int(0).int(0); // start: latest, or no floor; end: open
     }
     if version.frame_bounds {
@@ -27,10 +39,10 @@ pub(crate) fn subscribe(version: &Version, id: u64, broadcast: &str, track: &str
     body.framed(&[0x2])
 }
 
-/// The id that a SUBSCRIBE gives to itself.
-pub(crate) fn requested_id(version: &Version, body: &[u8]) -> Result<u64> {
+/// The id that a SUBSCRIBE gives to itself, and the track it is about.
+pub(crate) fn requested(version: &Version, body: &[u8]) -> Result<(u64, String)> {
     let mut body = Decoder::new(version.varint, body);
-    let (id, _broadcast, _track, _priority) = (body.int()?, body.text()?, body.text()?, body.byte()?);
+    let (id, _broadcast, track, _priority) = (body.int()?, body.text()?, body.text()?, body.byte()?);
     if version.preferences {
         if version.ordered {
             body.byte()?;
@@ -41,7 +53,7 @@ pub(crate) fn requested_id(version: &Version, body: &[u8]) -> Result<u64> {
         let (_start, _end) = (body.int()?, body.int()?);
     }
     body.end()?;
-    Ok(id)
+    Ok((id, track))
 }
 
 /// The positive answer to SUBSCRIBE: SUBSCRIBE_OK or SUBSCRIBE_START.

@@ -48,6 +48,10 @@ fn writes() {
         (active(v("05"), "cam"), "06 01 03 63 61 6d 00"),
         (active(v("06"), "cam"), "00 07 03 63 61 6d 00 00 00"),
         (active(v("07-wip"), "cam"), "00 0b 00 00 03 63 61 6d 00 00 00 00 00"),
+        (ended(v("01"), "cam", 0), "05 00 03 63 61 6d"),
+        (ended(v("03"), "cam", 0), "06 00 03 63 61 6d 00"),
+        (ended(v("05"), "cam", 0), "06 00 03 63 61 6d 00"),
+        (ended(v("06"), "cam", 2), "01 01 02"),
         (
             subscribe(v("01"), 0, "a/b", "catalog.json", 100),
             "02 13 00 03 61 2f 62 0c 63 61 74 61 6c 6f 67 2e 6a 73 6f 6e 64",
@@ -171,7 +175,7 @@ fn reads_subscriptions() {
         ("02", "0a 02 01 61 01 74 ff 01 00 01 0a", None),
     ] {
         let (_, body) = body(version(name), false, &bytes(message));
-        assert_eq!(requested_id(version(name), &body).ok(), id, "{name} {message}");
+        assert_eq!(requested(version(name), &body).ok().map(|(id, _)| id), id, "{name} {message}");
     }
 }
 
@@ -211,7 +215,7 @@ fn reads_what_it_writes() {
         let (kind, accepted) = body(version, typed, &accept(version, 300));
         check_reply(version, kind, &accepted).unwrap();
         let (_, asked) = body(version, true, &subscribe(version, 9, "a", "t", 1));
-        assert_eq!(requested_id(version, &asked).unwrap(), 9, "{version:?}");
+        assert_eq!(requested(version, &asked).unwrap().0, 9, "{version:?}");
         let (_, wanted) = body(version, true, &request(version, "room"));
         assert_eq!(requested_prefix(version, &wanted).unwrap(), "room", "{version:?}");
     }
