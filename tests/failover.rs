@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    Announced, End, Event, Feed, Peer, Publisher, Subscription, VIDEO, World, every_dialect, every_pair, latest,
+    Announced, Door, End, Event, Feed, Peer, Publisher, Subscription, VIDEO, World, every_dialect, every_pair, latest,
     settle, timestamp,
 };
 use moq_relay::{
@@ -315,4 +315,52 @@ async fn a_broadcast_that_ends_and_begins_again_is_a_new_one() {
         assert!(subscription.try_group().is_none());
     })
     .await;
+}
+
+/// A node that has no other words for it tells by an end and a beginning that a broadcast goes another way.
+#[tokio::test(start_paused = true)]
+async fn another_way_told_in_one_breath_is_the_same_broadcast() {
+    let old = common::dialect("04");
+    every_dialect(async |to| {
+        let world = World::new();
+        let node = world.connect(Door { node: true, ..Door::new(old) });
+        let mut node = Publisher::new(node, &[]).await;
+        announce(&mut node, &[7]).await;
+        let viewer = world.peer(to);
+        let mut announced = viewer.announced("").await;
+        announced.next().await;
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        let mut feed = node.feed().await;
+        feed.whole_group(3, &[b"before"]).await;
+        whole(&mut subscription, 3, b"before").await;
+
+        node.announcer.ended("room/a").await;
+        announce(&mut node, &[7, 8]).await;
+        let heard = announced.rest().await;
+        assert!(heard.iter().all(|event| event.kind().0 != "ended"), "{heard:?}");
+        let standby = publisher(&world, old, &[7, 8, 9]).await;
+        node.die();
+        let mut feed = standby.feed().await;
+        feed.whole_group(4, &[b"after"]).await;
+        whole(&mut subscription, 4, b"after").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_way_told_anew_in_one_breath_is_another_broadcast() {
+    let world = World::new();
+    let old = common::dialect("04");
+    let node = world.connect(Door { node: true, ..Door::new(old) });
+    let mut node = Publisher::new(node, &[]).await;
+    announce(&mut node, &[7]).await;
+    let viewer = world.peer(old);
+    let _before = viewer.subscribe("room/a", VIDEO, latest()).await;
+    let _feed = node.feed().await;
+    node.announcer.ended("room/a").await;
+    announce(&mut node, &[7]).await;
+    let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+    let mut feed = node.feed().await;
+    feed.whole_group(0, &[b"anew"]).await;
+    whole(&mut subscription, 0, b"anew").await;
 }
