@@ -155,8 +155,10 @@ impl<'a> Incoming<'a> {
         let Some(publisher) = guard.as_mut() else { return };
         let link = self.session.price.or(self.session.peer.cost).unwrap_or(1);
         // A dialect without costs still tells how many nodes there are on the way. Taken for free, it would always be the
-        // better one, and two nodes could each prefer the other's way for ever.
-        let way = if self.session.dialect.costs { 0 } else { hops_before(self.session.dialect.hops, &hops) };
+        // better one. Where there are none, the peer is the publisher, with whom all costs begin.
+        let costs = self.session.dialect.costs;
+        let way = if costs { 0 } else { hops_before(self.session.dialect.hops, &hops) };
+        let cost = if costs || way > 0 || self.session.view.is_node() { cost } else { Cost::FREE };
         let cost = cost.behind(way.saturating_add(link));
         let session = self.session.view.session();
         match self.chain(hops) {
