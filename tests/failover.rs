@@ -7,7 +7,7 @@ use common::{
     settle, timestamp,
 };
 use moq_relay::{
-    types::{Cost, code},
+    types::{Cost, Start, code},
     wire::{
         Dialect,
         dialect::{HopForm, Replace},
@@ -138,6 +138,41 @@ async fn a_standby_that_starts_below_is_other_content() {
         feed.whole_group(3, &[b"standby"]).await;
         whole(&mut anew, 3, b"standby").await;
         assert_eq!(show.standby.subscribes(), 1);
+    })
+    .await;
+}
+
+/// Its numbers are its own: what viewers have asked for says nothing of it.
+#[tokio::test(start_paused = true)]
+async fn a_standby_is_asked_for_its_newest_group() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(18, &[b"main"]).await;
+        whole(&mut show.subscription, 18, b"main").await;
+        let _further = show.viewer.subscribe("room/a", VIDEO, common::from(18)).await;
+        settle().await;
+        show.main.die();
+        let feed = show.standby.feed().await;
+        let asked = &feed.subscribe.preferences;
+        if from.starts_by_age {
+            assert_eq!((asked.start, asked.max_age), (Start::Fresh { floor: 0 }, Some(Duration::ZERO)));
+        } else {
+            assert_eq!(asked.start, Start::Latest);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_ends_without_a_group_does_not_finish_what_another_has_begun() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(5, &[b"main"]).await;
+        whole(&mut show.subscription, 5, b"main").await;
+        show.subscription.reply().await.unwrap();
+        show.main.die();
+        show.standby.feed().await.end(0).await;
+        assert_eq!(show.subscription.end().await, End::Reset(code::OLD));
     })
     .await;
 }
