@@ -164,6 +164,28 @@ async fn a_standby_is_asked_for_its_newest_group() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_between_two_publishers_gets_nothing_of_the_first() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(5, &[b"main"]).await;
+        whole(&mut show.subscription, 5, b"main").await;
+        show.subscription.reply().await.unwrap();
+        show.main.die();
+        let mut feed = show.standby.feed().await;
+        let late = show.world.peer(to);
+        let mut subscription = late.subscribe("room/a", VIDEO, common::live(to)).await;
+        settle().await;
+        assert!(subscription.try_group().is_none());
+        for sequence in 0..2 {
+            feed.whole_group(sequence, &[b"standby"]).await;
+            whole(&mut subscription, sequence, b"standby").await;
+        }
+        assert_eq!(show.subscription.end().await, End::Reset(code::OLD));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_standby_that_ends_without_a_group_does_not_finish_what_another_has_begun() {
     every_pair(async |from, to| {
         let mut show = Pair::new(from, to).await;

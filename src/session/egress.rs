@@ -68,7 +68,9 @@ struct Serving {
     subscription: Subscription,
     preferences: Preferences,
     headers: Headers,
-    /// Set at the first look that finds the track accepted.
+    /// The peer is told that the source has accepted.
+    accepted: bool,
+    /// Set once it is clear whose groups it gets.
     joined: Option<Joined>,
     active: Vec<Active>,
     /// Group streams wait for the peer's permission.
@@ -139,6 +141,7 @@ impl Egress {
                 id,
                 subscription,
                 preferences,
+                accepted: false,
                 joined: None,
                 active: Vec::new(),
                 opening: None,
@@ -271,12 +274,15 @@ impl Serving {
             (_, Some(Closed::Failed(code))) => Some(Event::Failed(code)),
             (None, Some(Closed::Ended)) => Some(Event::Ended(0)),
             (None, None) => None,
+            (Some(_), _) if !std::mem::replace(&mut self.accepted, true) => Some(Event::Accepted),
+            // What is cached is nothing of the publisher that is asked now.
+            (Some(_), None) if log.is_between_publishers() => None,
             (Some(_), _) => {
                 let floor = log.floor(&self.preferences);
                 let joined =
                     Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new(), reconsider: false };
                 self.joined = Some(joined);
-                Some(Event::Accepted)
+                self.collect(log)
             }
         }
     }

@@ -202,6 +202,11 @@ impl Log {
         Some(Start::At(cut.next().unwrap_or(next)))
     }
 
+    /// Whether everything cached is of another publisher than the newest source's, which has sent nothing yet.
+    pub fn is_between_publishers(&self) -> bool {
+        self.sources.is_between_publishers()
+    }
+
     /// Whether a source is still writing a group.
     pub(super) fn is_writing(&self, source: u64) -> bool {
         self.groups.values().rev().any(|group| group.source == source && group.state() == State::Open)
