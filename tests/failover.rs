@@ -200,6 +200,37 @@ async fn a_standby_that_ends_without_a_group_does_not_finish_what_another_has_be
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_cached_any_more_and_comes_again_is_for_those_who_have_not_had_it() {
+    every_pair(async |from, to| {
+        if !from.send_updates || matches!(from.hops, HopForm::Absent | HopForm::Count) {
+            return;
+        }
+        let mut show = Pair::over(from, to, [&[7], &[7, 8]]).await;
+        for sequence in 0..3 {
+            show.feed.whole_group(sequence, &[b"same"]).await;
+            whole(&mut show.subscription, sequence, b"same").await;
+        }
+        sleep(Duration::from_secs(60)).await;
+        show.main.die();
+        let mut feed = show.standby.feed().await;
+        let fresh = show.world.peer(common::dialect("05"));
+        let mut late = fresh.subscribe("room/a", VIDEO, common::from(0)).await;
+        settle().await;
+        for sequence in 0..2 {
+            feed.whole_group(sequence, &[b"same"]).await;
+        }
+        feed.whole_group(3, &[b"same"]).await;
+        whole(&mut show.subscription, 3, b"same").await;
+        let mut had = Vec::new();
+        for _ in 0..4 {
+            had.push(late.group().await.sequence());
+        }
+        assert_eq!(had, [2, 0, 1, 3]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_publisher_over_another_way_goes_on_by_number() {
     every_pair(async |from, to| {
         if matches!(from.hops, HopForm::Absent | HopForm::Count) {
