@@ -199,8 +199,13 @@ async fn costs_add_up_over_links() {
     dear.announcer.active_over("b", &[], Cost::FREE).await;
     assert_eq!(cost(announced.next().await), Cost { warm: 100, cold: 100 });
 
-    let _old = world.publisher(dialect("05"), &["c"]).await;
-    assert_eq!(cost(announced.next().await), Cost::UNKNOWN.behind(1), "as if each link cost 1");
+    let mut old = world.publisher(dialect("05"), &["c"]).await;
+    assert_eq!(cost(announced.next().await), Cost::FREE.behind(1), "costs begin with the publisher");
+    old.announcer.active_over("d", &[7], Cost::FREE).await;
+    assert_eq!(cost(announced.next().await), Cost::UNKNOWN.behind(2), "as if each link cost 1");
+    let node = world.connect(Door { node: true, ..Door::new(dialect("05")) });
+    let _node = Publisher::new(node, &["e"]).await;
+    assert_eq!(cost(announced.next().await), Cost::UNKNOWN.behind(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 mod common;
 
 use common::{
-    Announced, End, Event, Feed, Peer, Publisher, Subscription, VIDEO, World, every_dialect, every_pair, latest,
+    Announced, Door, End, Event, Feed, Peer, Publisher, Subscription, VIDEO, World, every_dialect, every_pair, latest,
     settle, timestamp,
 };
 use moq_relay::{
-    types::{Cost, code},
+    types::{Cost, Start, code},
     wire::{
         Dialect,
         dialect::{HopForm, Replace},
@@ -138,6 +138,94 @@ async fn a_standby_that_starts_below_is_other_content() {
         feed.whole_group(3, &[b"standby"]).await;
         whole(&mut anew, 3, b"standby").await;
         assert_eq!(show.standby.subscribes(), 1);
+    })
+    .await;
+}
+
+/// Its numbers are its own: what viewers have asked for says nothing of it.
+#[tokio::test(start_paused = true)]
+async fn a_standby_is_asked_for_its_newest_group() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(18, &[b"main"]).await;
+        whole(&mut show.subscription, 18, b"main").await;
+        let _further = show.viewer.subscribe("room/a", VIDEO, common::from(18)).await;
+        settle().await;
+        show.main.die();
+        let feed = show.standby.feed().await;
+        let asked = &feed.subscribe.preferences;
+        if from.starts_by_age {
+            assert_eq!((asked.start, asked.max_age), (Start::Fresh { floor: 0 }, Some(Duration::ZERO)));
+        } else {
+            assert_eq!(asked.start, Start::Latest);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_between_two_publishers_gets_nothing_of_the_first() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(5, &[b"main"]).await;
+        whole(&mut show.subscription, 5, b"main").await;
+        show.subscription.reply().await.unwrap();
+        show.main.die();
+        let mut feed = show.standby.feed().await;
+        let late = show.world.peer(to);
+        let mut subscription = late.subscribe("room/a", VIDEO, common::live(to)).await;
+        settle().await;
+        assert!(subscription.try_group().is_none());
+        for sequence in 0..2 {
+            feed.whole_group(sequence, &[b"standby"]).await;
+            whole(&mut subscription, sequence, b"standby").await;
+        }
+        assert_eq!(show.subscription.end().await, End::Reset(code::OLD));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_ends_without_a_group_does_not_finish_what_another_has_begun() {
+    every_pair(async |from, to| {
+        let mut show = Pair::new(from, to).await;
+        show.feed.whole_group(5, &[b"main"]).await;
+        whole(&mut show.subscription, 5, b"main").await;
+        show.subscription.reply().await.unwrap();
+        show.main.die();
+        show.standby.feed().await.end(0).await;
+        assert_eq!(show.subscription.end().await, End::Reset(code::OLD));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_cached_any_more_and_comes_again_is_for_those_who_have_not_had_it() {
+    every_pair(async |from, to| {
+        if !from.send_updates || matches!(from.hops, HopForm::Absent | HopForm::Count) {
+            return;
+        }
+        let mut show = Pair::over(from, to, [&[7], &[7, 8]]).await;
+        for sequence in 0..3 {
+            show.feed.whole_group(sequence, &[b"same"]).await;
+            whole(&mut show.subscription, sequence, b"same").await;
+        }
+        sleep(Duration::from_secs(60)).await;
+        show.main.die();
+        let mut feed = show.standby.feed().await;
+        let fresh = show.world.peer(common::dialect("05"));
+        let mut late = fresh.subscribe("room/a", VIDEO, common::from(0)).await;
+        settle().await;
+        for sequence in 0..2 {
+            feed.whole_group(sequence, &[b"same"]).await;
+        }
+        feed.whole_group(3, &[b"same"]).await;
+        whole(&mut show.subscription, 3, b"same").await;
+        let mut had = Vec::new();
+        for _ in 0..4 {
+            had.push(late.group().await.sequence());
+        }
+        assert_eq!(had, [2, 0, 1, 3]);
     })
     .await;
 }
@@ -315,4 +403,52 @@ async fn a_broadcast_that_ends_and_begins_again_is_a_new_one() {
         assert!(subscription.try_group().is_none());
     })
     .await;
+}
+
+/// A node that has no other words for it tells by an end and a beginning that a broadcast goes another way.
+#[tokio::test(start_paused = true)]
+async fn another_way_told_in_one_breath_is_the_same_broadcast() {
+    let old = common::dialect("04");
+    every_dialect(async |to| {
+        let world = World::new();
+        let node = world.connect(Door { node: true, ..Door::new(old) });
+        let mut node = Publisher::new(node, &[]).await;
+        announce(&mut node, &[7]).await;
+        let viewer = world.peer(to);
+        let mut announced = viewer.announced("").await;
+        announced.next().await;
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        let mut feed = node.feed().await;
+        feed.whole_group(3, &[b"before"]).await;
+        whole(&mut subscription, 3, b"before").await;
+
+        node.announcer.ended("room/a").await;
+        announce(&mut node, &[7, 8]).await;
+        let heard = announced.rest().await;
+        assert!(heard.iter().all(|event| event.kind().0 != "ended"), "{heard:?}");
+        let standby = publisher(&world, old, &[7, 8, 9]).await;
+        node.die();
+        let mut feed = standby.feed().await;
+        feed.whole_group(4, &[b"after"]).await;
+        whole(&mut subscription, 4, b"after").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_way_told_anew_in_one_breath_is_another_broadcast() {
+    let world = World::new();
+    let old = common::dialect("04");
+    let node = world.connect(Door { node: true, ..Door::new(old) });
+    let mut node = Publisher::new(node, &[]).await;
+    announce(&mut node, &[7]).await;
+    let viewer = world.peer(old);
+    let _before = viewer.subscribe("room/a", VIDEO, latest()).await;
+    let _feed = node.feed().await;
+    node.announcer.ended("room/a").await;
+    announce(&mut node, &[7]).await;
+    let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+    let mut feed = node.feed().await;
+    feed.whole_group(0, &[b"anew"]).await;
+    whole(&mut subscription, 0, b"anew").await;
 }

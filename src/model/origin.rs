@@ -22,7 +22,6 @@ pub use watcher::{Advert, Change, Changes, Renewed, ShowsHidden, Watcher};
 
 use tokio::time::Instant;
 
-use route::best;
 use tree::{Broadcast, Node, Running};
 
 use super::{
@@ -292,9 +291,9 @@ impl View {
         let mut tree = self.origin.tree();
         let (at, found) = tree.nearest(&path).ok_or(NoTrack::NotFound)?;
         let asker = self.asker(hop);
-        let everybody = best(&found.routes, &at, None).ok_or(NoTrack::NotFound)?;
+        let everybody = found.best(&at, None).ok_or(NoTrack::NotFound)?;
         let (route, asker) = if everybody.leads_back_to(asker) {
-            (best(&found.routes, &at, Some(asker)).ok_or(NoTrack::Unroutable)?.clone(), Some(asker))
+            (found.best(&at, Some(asker)).ok_or(NoTrack::Unroutable)?.clone(), Some(asker))
         } else {
             (everybody.clone(), None)
         };
@@ -536,14 +535,7 @@ impl Tracks {
         if producer.is_replaced() {
             return true;
         }
-        let broadcast = &mut tree.node(&at).broadcast;
-        let running = broadcast.tracks.values_mut().flatten().find(|running| Arc::ptr_eq(&running.track, track));
-        let Some(running) = running else { return false };
-        running.refused.push(running.route);
-        let Some(route) = running.best(&broadcast.routes, &at) else { return false };
-        running.route = route.id;
-        route.ask(track);
-        true
+        tree.node(&at).broadcast.try_another(track, &at)
     }
 }
 
@@ -603,9 +595,11 @@ impl Broadcast {
     /// Gives every running track its best route. One without any leaves the tree: what is announced here next is a new
     /// broadcast. Returns those whose source is lost.
     fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
+        self.choose(at);
         let mut lost = Vec::new();
-        self.tracks.retain(|_, running| {
-            running.retain_mut(|running| match running.best(&self.routes, at) {
+        let mut tracks = std::mem::take(&mut self.tracks);
+        tracks.retain(|_, running| {
+            running.retain_mut(|running| match self.best_for(running, at) {
                 Some(route) => {
                     if route.id != std::mem::replace(&mut running.route, route.id) {
                         route.ask(&running.track);
@@ -621,7 +615,23 @@ impl Broadcast {
             });
             !running.is_empty()
         });
+        self.tracks = tracks;
         lost
+    }
+
+    /// The way of a track leads nowhere: asks over another one, if there is any.
+    fn try_another(&mut self, track: &Arc<Track>, at: &Path) -> bool {
+        let mut tracks = std::mem::take(&mut self.tracks);
+        let running = tracks.values_mut().flatten().find(|running| Arc::ptr_eq(&running.track, track));
+        let found = running.and_then(|running| {
+            running.refused.push(running.route);
+            let route = self.best_for(running, at)?;
+            running.route = route.id;
+            route.ask(track);
+            Some(())
+        });
+        self.tracks = tracks;
+        found.is_some()
     }
 }
 

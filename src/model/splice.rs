@@ -64,6 +64,11 @@ impl Sources {
         self.current == source && self.wrote.is_some_and(other)
     }
 
+    /// Whether the newest source is one whose first group is to come.
+    pub(super) fn is_between_publishers(&self) -> bool {
+        self.is_stranger(self.current)
+    }
+
     /// Whether what this source sends continues what was written before it.
     pub(super) fn goes_on(&self, source: u64) -> bool {
         self.wrote.is_some_and(|(last, _)| last != source) && !self.is_stranger(source)

@@ -10,6 +10,7 @@
 mod datagram;
 mod encode;
 mod room;
+mod served;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -21,6 +22,7 @@ use bytes::Bytes;
 pub(super) use encode::Headers;
 
 use room::Room;
+use served::Served;
 
 use super::{Shared, priority};
 use crate::{
@@ -68,8 +70,12 @@ struct Serving {
     subscription: Subscription,
     preferences: Preferences,
     headers: Headers,
-    /// Set at the first look that finds the track accepted.
+    /// The peer is told that the source has accepted.
+    accepted: bool,
+    /// Set once it is clear whose groups it gets.
     joined: Option<Joined>,
+    /// What the peer has had.
+    served: Served,
     active: Vec<Active>,
     /// Group streams wait for the peer's permission.
     opening: Option<Opening>,
@@ -107,6 +113,7 @@ struct Joined {
 #[derive(Debug)]
 struct Active {
     ordinal: u64,
+    sequence: u64,
     stream: Option<SendStream>,
     cursor: Cursor,
     /// Frames behind headers of our own; stored bytes otherwise.
@@ -139,7 +146,9 @@ impl Egress {
                 id,
                 subscription,
                 preferences,
+                accepted: false,
                 joined: None,
+                served: Served::default(),
                 active: Vec::new(),
                 opening: None,
                 room: Room::default(),
@@ -234,9 +243,10 @@ impl Serving {
                 let (sequence, prefs) = (group.sequence, &self.preferences);
                 if sequence < joined.floor || prefs.end.is_some_and(|end| sequence > end) {
                     joined.held.push(ordinal);
-                } else if !(self.waited && stale(group)) {
+                } else if !(self.served.contains(sequence) || (self.waited && stale(group))) {
                     first = Some(first.map_or(sequence, |first: u64| first.min(sequence)));
                     if let Some(datagram) = datagram::write(&self.session, self.id, group) {
+                        self.served.insert(sequence);
                         self.datagrams.push(datagram);
                         continue;
                     }
@@ -271,12 +281,15 @@ impl Serving {
             (_, Some(Closed::Failed(code))) => Some(Event::Failed(code)),
             (None, Some(Closed::Ended)) => Some(Event::Ended(0)),
             (None, None) => None,
+            (Some(_), _) if !std::mem::replace(&mut self.accepted, true) => Some(Event::Accepted),
+            // What is cached is nothing of the publisher that is asked now.
+            (Some(_), None) if log.is_between_publishers() => None,
             (Some(_), _) => {
                 let floor = log.floor(&self.preferences);
                 let joined =
                     Joined { epoch: log.epoch(), floor, next: 0, started: false, held: Vec::new(), reconsider: false };
                 self.joined = Some(joined);
-                Some(Event::Accepted)
+                self.collect(log)
             }
         }
     }
@@ -332,6 +345,9 @@ impl Serving {
             }
             again.0 = true;
             let ended = self.active.remove(at);
+            if ended.end == Some(State::Finished) {
+                self.served.insert(ended.sequence);
+            }
             self.spare.push(ended.into_buffer());
         }
         // A place in the queue that nobody holds would be granted to nobody, and not heard of again.
@@ -363,6 +379,7 @@ impl Active {
         pending.push(headers.group(&Header { subscribe: id, sequence, frame_start: start }));
         Self {
             ordinal,
+            sequence,
             stream: None,
             cursor: Cursor::at_frame(start),
             cut,

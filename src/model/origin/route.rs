@@ -42,6 +42,10 @@ pub struct Asker {
     pub only_local: bool,
 }
 
+/// Whether any track comes over a way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InUse(pub(super) bool);
+
 impl Route {
     /// What is left of it when its session is gone: something to hold on to until then.
     pub(super) fn until(self, id: u64, until: Instant) -> Self {
@@ -51,6 +55,21 @@ impl Route {
     /// Whether the asker must go another way: this one leads back to it, or may.
     pub fn leads_back_to(&self, asker: Asker) -> bool {
         self.session == asker.session || self.hops.contains(asker.hop) || (asker.only_local && self.learned)
+    }
+
+    /// Whether this way, which is taken, may be left for another one that ranks higher.
+    ///
+    /// What is in use on the way makes it cheap, and dialects without costs make it look cheap. Two nodes could each prefer
+    /// the other's way for that, leave their own, which was the reason, and come back, for ever. What a way costs with
+    /// nothing in use, and how long it is, only ever grows from node to node: a way that is worse by that is not changed
+    /// to. As long as nothing is in use here, it may be, to join what is in use elsewhere.
+    pub(super) fn yields_to(&self, other: &Self, in_use: InUse) -> bool {
+        let whole = |route: &Self| {
+            let leaving = route.cost == Cost::LAST_RESORT;
+            (leaving, route.hops.is_anonymous(), route.cost.cold, route.hops.len())
+        };
+        let joins = !in_use.0 && other.cost.cold != Cost::MAX;
+        !other.learned || joins || whole(other) <= whole(self)
     }
 
     /// Orders two routes to `path`; the lesser is better.
@@ -140,5 +159,26 @@ mod tests {
         let asker = Asker { session: SessionId(9), hop: HopId(0), only_local: true };
         assert_eq!(winner(&routes, Some(asker)), None, "what others have told is theirs to tell");
         assert_eq!(winner(&[route(3, &[7], 0, false)], Some(asker)), Some(3));
+    }
+
+    #[test]
+    fn a_way_in_use_is_not_left_for_one_that_is_dearer_with_nothing_in_use() {
+        let way = |hops, warm, cold| Route { cost: Cost { warm, cold }, ..route(1, hops, 0, true) };
+        let (used, idle) = (InUse(true), InUse(false));
+        let own = way(&[7, 1], 5, 5);
+        let joined = way(&[7, 1, 2], 1, 6);
+        assert_eq!((own.yields_to(&joined, used), own.yields_to(&joined, idle)), (false, true));
+        assert!(own.yields_to(&way(&[7, 3], 1, 5), used), "it is no dearer");
+        assert!(
+            own.yields_to(&Route { learned: false, ..joined.clone() }, used),
+            "whoever publishes here leads nowhere"
+        );
+        let leaving = Route { cost: Cost::LAST_RESORT, ..own.clone() };
+        assert!(leaving.yields_to(&joined, used));
+
+        let unknown = way(&[7, 1], 4, Cost::MAX);
+        let longer = way(&[7, 1, 2], 3, Cost::MAX);
+        assert!(!unknown.yields_to(&longer, idle), "what it costs is not known: its length counts");
+        assert!(longer.yields_to(&unknown, used) && !own.yields_to(&longer, idle));
     }
 }

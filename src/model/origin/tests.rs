@@ -311,6 +311,37 @@ fn a_route_that_gets_worse_gives_its_tracks_away() {
 }
 
 #[test]
+fn a_way_in_use_is_left_for_a_dearer_one_only_when_it_is_not_used_any_more() {
+    let origin = origin();
+    let node = || View::new(origin.clone(), origin.session(), path(""), Scope::everything(), Scope::everything(), true);
+    let way = |hop, warm, cold| {
+        let mut publisher = node().publisher();
+        publisher.announce(&path("a"), hops(&[1, hop]), Cost { warm, cold }).unwrap();
+        publisher
+    };
+    let own = way(7, 5, 5);
+    let viewer = view(&origin);
+    let track = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    let producer = asked(&own).unwrap();
+    let mut watcher = watch(&node(), "");
+    let mut told = || watcher.snapshot().pop().and_then(|change| change.advert).map(|advert| advert.hops);
+    assert_eq!(told(), Some(hops(&[1, 7])));
+
+    let other = way(8, 1, 6);
+    assert_eq!(
+        (told(), producer.is_replaced()),
+        (Some(hops(&[1, 7])), false),
+        "each could prefer the other's for ever"
+    );
+    let running = track.clone();
+    drop(track);
+    assert!(own.tracks().retire(&running));
+    assert_eq!(told(), Some(hops(&[1, 8])), "nothing is in use here, and it is over there");
+    let _again = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    assert!(asked(&other).is_some() && asked(&own).is_none());
+}
+
+#[test]
 fn the_loss_of_the_only_session_fails_its_tracks() {
     let origin = origin();
     let publisher = source(&origin, "a", 1, 0);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    route::{Asker, Route, best},
+    route::{Asker, InUse, Route, best},
     watcher::Changes,
 };
 use crate::{
@@ -35,6 +35,8 @@ struct Watching {
 pub(super) struct Broadcast {
     pub(super) routes: Vec<Route>,
     pub(super) tracks: HashMap<(Path, String), Vec<Running>>,
+    /// The route that is taken, unless it leads back to who asks.
+    taken: Option<u64>,
 }
 
 /// A track somebody wants or has just wanted.
@@ -49,18 +51,35 @@ pub(super) struct Running {
     pub(super) refused: Vec<u64>,
 }
 
-impl Running {
-    /// The best route for the track.
-    pub(super) fn best<'a>(&self, routes: &'a [Route], at: &Path) -> Option<&'a Route> {
-        let usable = |route: &&Route| !self.refused.contains(&route.id);
-        best(routes.iter().filter(usable), at, self.asker)
-    }
-}
-
 impl Broadcast {
     /// Whether any track comes over a route.
     pub(super) fn carries(&self, route: u64) -> bool {
         self.tracks.values().flatten().any(|running| running.route == route)
+    }
+
+    /// Takes the best route that the one before yields to. Whether that is another one.
+    pub(super) fn choose(&mut self, at: &Path) -> bool {
+        let before = self.routes.iter().find(|route| Some(route.id) == self.taken);
+        let in_use = InUse(before.is_some_and(|before| self.carries(before.id)));
+        let open = |route: &&Route| before.is_none_or(|before| before.yields_to(route, in_use));
+        let taken = best(self.routes.iter().filter(open), at, None).map(|route| route.id);
+        taken != std::mem::replace(&mut self.taken, taken)
+    }
+
+    /// The best route for somebody, or for everybody.
+    pub(super) fn best(&self, at: &Path, asker: Option<Asker>) -> Option<&Route> {
+        self.best_but(&[], at, asker)
+    }
+
+    /// The best route for a track.
+    pub(super) fn best_for(&self, running: &Running, at: &Path) -> Option<&Route> {
+        self.best_but(&running.refused, at, running.asker)
+    }
+
+    fn best_but(&self, refused: &[u64], at: &Path, asker: Option<Asker>) -> Option<&Route> {
+        let usable = || self.routes.iter().filter(|route| !refused.contains(&route.id));
+        let taken = best(usable().filter(|route| Some(route.id) == self.taken), at, asker);
+        taken.or_else(|| best(usable(), at, asker))
     }
 }
 
@@ -117,7 +136,10 @@ impl Node {
                 broadcast.tracks.remove(&key);
             }
         }
-        if !broadcast.carries(route) {
+        let (is_idle, is_other) = (!broadcast.carries(route), broadcast.choose(&path));
+        if is_other {
+            self.notify(&path);
+        } else if is_idle {
             self.notify_nodes(&path);
         }
         self.prune(&path);

@@ -126,7 +126,7 @@ impl Watcher {
     /// The best way for this watcher. To a node, one more subscription costs nothing where this node is subscribed
     /// already.
     fn advert(&self, broadcast: &Broadcast, path: &Path) -> Option<Advert> {
-        let route = super::best(&broadcast.routes, path, Some(self.asker))?;
+        let route = broadcast.best(path, Some(self.asker))?;
         let is_warm = self.privileged && route.cost != Cost::LAST_RESORT && broadcast.carries(route.id);
         let warm = if is_warm { 0 } else { route.cost.warm };
         Some(Advert { hops: route.hops.clone(), cost: Cost { warm, ..route.cost } })

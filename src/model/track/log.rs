@@ -185,9 +185,13 @@ impl Log {
         }
     }
 
-    /// Where a new source goes on, when what is cached is of the same publisher: at the first of the newest groups that
-    /// is not complete, so that nothing is missing and little comes twice.
-    pub(super) fn resumes_at(&self, source: u64) -> Option<u64> {
+    /// Where a new source begins, if what is cached decides that and not the viewers. Another publisher's groups have
+    /// other numbers than those that viewers know: its newest decides what becomes of them. The same publisher goes on
+    /// at the first of the newest groups that is not complete, so that nothing is missing and little comes twice.
+    pub(super) fn starts_at(&self, source: u64) -> Option<Start> {
+        if self.sources.is_stranger(source) {
+            return Some(Start::Latest);
+        }
         if !self.sources.is_current(source) || !self.sources.goes_on(source) {
             return None;
         }
@@ -195,7 +199,12 @@ impl Log {
         let newest = self.by_sequence.range(next.saturating_sub(Self::REPAIRED)..);
         let is_cut = |ordinal: &u64| self.group(*ordinal).is_some_and(|group| group.state() != State::Finished);
         let mut cut = newest.filter(|(_, ordinal)| is_cut(ordinal)).map(|(sequence, _)| *sequence);
-        Some(cut.next().unwrap_or(next))
+        Some(Start::At(cut.next().unwrap_or(next)))
+    }
+
+    /// Whether everything cached is of another publisher than the newest source's, which has sent nothing yet.
+    pub fn is_between_publishers(&self) -> bool {
+        self.sources.is_between_publishers()
     }
 
     /// Whether a source is still writing a group.
@@ -279,6 +288,11 @@ impl Log {
     /// The track ends. Groups still open stay with their writers.
     pub(super) fn close(&mut self, how: Closed) {
         if self.closed.is_none() {
+            if how == Closed::Ended && self.sources.is_between_publishers() {
+                let end = self.end;
+                self.replace();
+                self.end = end;
+            }
             self.closed = Some(how);
             if let Closed::Failed(code) = how {
                 self.abort_open(|_| true, code);

@@ -18,7 +18,7 @@ use crate::{
         group::{Batch, State},
         watch::{Reader, Watch},
     },
-    types::{TrackInfo, code},
+    types::{Start, TrackInfo, code},
 };
 
 /// One source of a track. Dropped without [`Producer::finish`], the track has failed, unless another source took over.
@@ -94,9 +94,9 @@ impl Producer {
         reader.wait(|log| (!log.is_writing(self.source)).then_some(())).await;
     }
 
-    /// The sequence to ask the source from, when it goes on with what another one of the same publisher has sent.
-    pub fn resumes_at(&self) -> Option<u64> {
-        self.track.look(|log| log.resumes_at(self.source))
+    /// Where to ask the source from, when another one has sent something before.
+    pub fn starts_at(&self) -> Option<Start> {
+        self.track.look(|log| log.starts_at(self.source))
     }
 
     /// Tells the track's constants.

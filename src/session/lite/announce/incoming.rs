@@ -1,10 +1,11 @@
 //! The book of one announce stream of the peer: what it has told, and what of that the origin knows.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex},
 };
 
+use futures::FutureExt;
 use tracing::debug;
 
 use super::{follow::lock, likeness::Told, malformed};
@@ -27,8 +28,8 @@ pub(super) struct Incoming<'a> {
     session: &'a Shared,
     prefix: Path,
     publisher: Arc<Mutex<Option<Publisher>>>,
-    /// Announced paths.
-    live: HashSet<Path>,
+    /// Announced paths, and the chains they were told with.
+    live: HashMap<Path, Hops>,
     /// The same by id, where there are ids.
     told: Told,
     /// The peer, which receivers append to its chains.
@@ -37,7 +38,7 @@ pub(super) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     pub(super) fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
-        Self { session, prefix, publisher, live: HashSet::new(), told: Told::default(), peer: HopId::NONE }
+        Self { session, prefix, publisher, live: HashMap::new(), told: Told::default(), peer: HopId::NONE }
     }
 
     /// Takes in what comes until the stream ends.
@@ -59,12 +60,41 @@ impl<'a> Incoming<'a> {
                 Err(error) => return self.over(error),
             }
         }
+        let codec = &session.dialect.announcement;
+        let mut arrived = None;
         loop {
-            match reader.message(&session.dialect.announcement, typed::MAX_MESSAGE).await {
+            let message = match arrived.take() {
+                Some(message) => message,
+                None => reader.message(codec, typed::MAX_MESSAGE).await,
+            };
+            match message {
+                Ok(ended @ Announcement::Ended(Target::Path(_))) if self.replaces_by_pairs() => {
+                    arrived = reader.message(codec, typed::MAX_MESSAGE).now_or_never();
+                    if !arrived.as_ref().is_some_and(|next| self.is_another_way(&ended, next)) {
+                        self.on_announcement(ended)?;
+                    }
+                }
                 Ok(announcement) => self.on_announcement(announcement)?,
                 Err(error) => return self.over(error),
             }
         }
+    }
+
+    /// Whether what the peer ends and announces in one breath may be one broadcast: a node whose dialect has no other
+    /// words for it tells so that a broadcast goes another way.
+    fn replaces_by_pairs(&self) -> bool {
+        self.session.dialect.replace == Replace::Retract && self.session.view.is_node()
+    }
+
+    /// Whether what comes after an end takes its place. The same chain again is another broadcast.
+    fn is_another_way(&mut self, ended: &Announcement, next: &Result<Announcement, typed::Error>) -> bool {
+        let (Announcement::Ended(Target::Path(ended)), Ok(Announcement::Active { suffix, hops, .. })) = (ended, next)
+        else {
+            return false;
+        };
+        ended == suffix
+            && self.live.get(suffix).is_some_and(|before| before != hops)
+            && self.live.remove(suffix).is_some()
     }
 
     /// How the stream has ended. What came over a connection that is gone is left to the session, which withdraws all of
@@ -99,7 +129,7 @@ impl<'a> Incoming<'a> {
         let dialect = self.session.dialect;
         // moq-lite "Announcement life cycle": only moq-lite-05 announces a live path again. One that is not taken up still
         // occupies its path and id.
-        if !self.live.insert(suffix.clone()) && dialect.replace != Replace::Again {
+        if self.live.insert(suffix.clone(), hops.clone()).is_some() && dialect.replace != Replace::Again {
             if dialect.announce_init.is_none() {
                 return Err(Violation::AnnouncedTwice(suffix));
             }
@@ -114,7 +144,7 @@ impl<'a> Incoming<'a> {
     }
 
     fn on_ended(&mut self, suffix: &Path) {
-        if self.live.remove(suffix) {
+        if self.live.remove(suffix).is_some() {
             self.unannounce(suffix);
         }
     }
@@ -125,8 +155,10 @@ impl<'a> Incoming<'a> {
         let Some(publisher) = guard.as_mut() else { return };
         let link = self.session.price.or(self.session.peer.cost).unwrap_or(1);
         // A dialect without costs still tells how many nodes there are on the way. Taken for free, it would always be the
-        // better one, and two nodes could each prefer the other's way for ever.
-        let way = if self.session.dialect.costs { 0 } else { hops_before(self.session.dialect.hops, &hops) };
+        // better one. Where there are none, the peer is the publisher, with whom all costs begin.
+        let costs = self.session.dialect.costs;
+        let way = if costs { 0 } else { hops_before(self.session.dialect.hops, &hops) };
+        let cost = if costs || way > 0 || self.session.view.is_node() { cost } else { Cost::FREE };
         let cost = cost.behind(way.saturating_add(link));
         let session = self.session.view.session();
         match self.chain(hops) {
@@ -172,7 +204,7 @@ impl<'a> Incoming<'a> {
 
     /// The stream is over: so are its announcements.
     pub(super) fn clear(&mut self) {
-        for suffix in std::mem::take(&mut self.live) {
+        for suffix in std::mem::take(&mut self.live).into_keys() {
             self.unannounce(&suffix);
         }
     }

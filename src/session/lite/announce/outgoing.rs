@@ -4,7 +4,7 @@
 //!            route                      another route (05: active, 06: RESTART, before: nothing)
 //!  absent ─────────► announced(advert) ─────────► announced(advert')
 //!     ▲     active        │     ▲  │
-//!     └───────────────────┘     └──┘ another publisher's content, or to a node another chain (before 05: ended, active)
+//!     └───────────────────┘     └──┘ another publisher's content, to a node another chain (before 05: ended, active)
 //!          no route: ended
 //! ```
 
@@ -81,24 +81,29 @@ impl Outgoing {
             (None, None) => {}
             (None, Some(_)) => self.end(suffix, out),
             (Some((hops, advert)), None) => self.start(suffix, hops, advert, out),
-            (Some((hops, advert)), Some(said)) => match self.dialect.replace {
-                Replace::Retract if renewed.0 || (self.to_node && said.advert.hops != advert.hops) => {
-                    self.end(suffix.clone(), out);
-                    self.start(suffix, hops, advert, out);
+            (Some((hops, advert)), Some(said)) => {
+                let another_way = self.to_node && said.advert.hops != advert.hops;
+                // A node that is told chains knows the publisher by them.
+                let another_publisher = renewed.0 && !(self.to_node && self.dialect.hops.names_nodes());
+                match self.dialect.replace {
+                    Replace::Retract if another_way || another_publisher => {
+                        self.end(suffix.clone(), out);
+                        self.start(suffix, hops, advert, out);
+                    }
+                    Replace::Retract => {}
+                    _ if said.advert == advert => {}
+                    Replace::Again => {
+                        said.advert = advert.clone();
+                        self.write(&Announcement::Active { suffix, hops, cost: advert.cost }, out);
+                    }
+                    Replace::Restart => {
+                        said.advert = advert.clone();
+                        let id = said.id;
+                        self.latest.restart(id, &hops);
+                        self.write(&Announcement::Restarted { id, hops, cost: advert.cost }, out);
+                    }
                 }
-                Replace::Retract => {}
-                _ if said.advert == advert => {}
-                Replace::Again => {
-                    said.advert = advert.clone();
-                    self.write(&Announcement::Active { suffix, hops, cost: advert.cost }, out);
-                }
-                Replace::Restart => {
-                    said.advert = advert.clone();
-                    let id = said.id;
-                    self.latest.restart(id, &hops);
-                    self.write(&Announcement::Restarted { id, hops, cost: advert.cost }, out);
-                }
-            },
+            }
         }
     }
 
@@ -212,6 +217,17 @@ mod tests {
         for restarting in ["moq-lite-06", "moq-lite-07-wip"] {
             assert_eq!(kinds(&told(restarting, &changes)), ["active", "restarted", "ended"]);
         }
+    }
+
+    #[test]
+    fn a_node_hears_of_another_chain_and_knows_the_publisher_by_it() {
+        let mut outgoing = Outgoing::new(Dialect::by_name("moq-lite-04").unwrap(), HopId(42), true);
+        let mut says = |hop, renewed| {
+            let mut out = Encoder::new(outgoing.dialect.integers());
+            outgoing.change(change("cam", advert(hop), renewed), &mut out);
+            !out.is_empty()
+        };
+        assert_eq!([says(7, false), says(7, true), says(8, false), says(8, true)], [true, false, true, false]);
     }
 
     #[test]

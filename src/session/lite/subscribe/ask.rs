@@ -153,10 +153,10 @@ impl Feed<'_> {
         let session = self.session;
         session.conn.allow_uni(session.limits.publisher_uni);
         let Ok((mut send, recv)) = session.conn.open_bi().await else { return End::Lost };
-        let resumed = self.producer.resumes_at().map(Start::At);
+        let given = self.producer.starts_at();
         // Where age decides what comes first, the newest group alone is the one of no age. More may follow once the start is
         // settled.
-        let settles = resumed.is_none() && session.dialect.starts_by_age && wish.start == Start::Latest;
+        let settles = session.dialect.starts_by_age && given.unwrap_or(wish.start) == Start::Latest;
         if settles {
             wish.max_age = Some(Duration::ZERO);
         }
@@ -164,7 +164,7 @@ impl Feed<'_> {
             id: self.id,
             broadcast: self.path.clone(),
             track: self.producer.track().name.clone(),
-            preferences: match resumed {
+            preferences: match given {
                 Some(start) => Preferences { start, start_frame: 0, ..wish.clone() },
                 None => wish.clone(),
             },
@@ -191,7 +191,7 @@ impl Feed<'_> {
                     Change::Wish(new) => {
                         leave_at = None;
                         let codec = session.dialect.subscribe_update.as_ref().filter(|_| session.dialect.send_updates);
-                        let start = resumed.filter(|_| new.start == wish.start).unwrap_or(new.start);
+                        let start = given.filter(|_| new.start == wish.start).unwrap_or(new.start);
                         let told = Preferences { start, ..new.clone() };
                         // A publisher that has sent everything need not listen any more; how it ends is in its replies.
                         if let Some(codec) = codec
