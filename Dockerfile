@@ -3,6 +3,8 @@
 #   docker run --publish 4443:4443/udp --publish 4443:4443/tcp --volume "$PWD:/app:ro" moq-relay
 
 FROM rust:1-slim-bookworm AS build
+# The allocator is built with it.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -r /var/lib/apt/lists/*
 WORKDIR /src
 # .dockerignore lets in only what the relay is built from.
 COPY . .

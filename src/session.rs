@@ -325,18 +325,18 @@ impl Driver {
     /// Runs the session and tells how it ended.
     pub async fn run(self) -> Closed {
         let Self { shared, mut stream } = self;
+        // In boxes, as few sessions have the one and many have not the other.
         let mut goodbye = pin!(async {
             match &mut stream {
-                Some(stream) => stream.ended().await,
+                Some(stream) => Box::pin(stream.ended()).await,
                 None => std::future::pending().await,
             }
         });
         let mut datagrams = pin!(async {
-            if !shared.dialect.datagrams {
-                return std::future::pending().await;
-            }
-            while let Ok(datagram) = shared.conn.read_datagram().await {
-                ingest::datagram(&shared, &datagram);
+            if shared.dialect.datagrams {
+                Box::pin(ingest::datagrams(&shared)).await
+            } else {
+                std::future::pending().await
             }
         });
         // Dropped last to first: routes are withdrawn before the tasks that feed their tracks end, so that a standby

@@ -164,7 +164,7 @@ impl Connection {
     pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.open_bi().await,
-            Self::Stream(c) => c.open_bi().await,
+            Self::Stream(c) => Box::pin(c.open_bi()).await,
             Self::Memory(c) => c.open_bi().await,
         }
     }

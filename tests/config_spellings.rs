@@ -81,7 +81,7 @@ const ROWS: &[Row] = &[
     ("7s", "'7s'", Sets("client.quic.keep_alive = '7s'"), &["client.quic.keep_alive", "--client-quic-keep-alive", "MOQ_CLIENT_QUIC_KEEP_ALIVE"]),
     ("false", "false", Sets("quic.mtu_discovery = false"), &["quic.mtu_discovery", "server.quic.mtu_discovery", "--quic-mtu-discovery", "--server-quic-mtu-discovery", "MOQ_QUIC_MTU_DISCOVERY", "MOQ_SERVER_QUIC_MTU_DISCOVERY"]),
     ("false", "false", Sets("client.quic.mtu_discovery = false"), &["client.quic.mtu_discovery", "--client-quic-mtu-discovery", "MOQ_CLIENT_QUIC_MTU_DISCOVERY"]),
-    ("delay", "'delay'", Sets("quic.congestion_control = 'delay'"), &["quic.congestion_control", "server.quic.congestion_control", "--quic-congestion-control", "--server-quic-congestion-control", "MOQ_QUIC_CONGESTION_CONTROL", "MOQ_SERVER_QUIC_CONGESTION_CONTROL"]),
+    ("loss", "'loss'", Sets("quic.congestion_control = 'loss'"), &["quic.congestion_control", "server.quic.congestion_control", "--quic-congestion-control", "--server-quic-congestion-control", "MOQ_QUIC_CONGESTION_CONTROL", "MOQ_SERVER_QUIC_CONGESTION_CONTROL"]),
     ("delay", "'delay'", Sets("client.quic.congestion_control = 'delay'"), &["client.quic.congestion_control", "--client-quic-congestion-control", "MOQ_CLIENT_QUIC_CONGESTION_CONTROL"]),
     ("a", "'a'", Refused("qlog"), &["quic.qlog", "client.quic.qlog", "server.quic.qlog", "--quic-qlog", "--client-quic-qlog", "--server-quic-qlog", "MOQ_QUIC_QLOG", "MOQ_CLIENT_QUIC_QLOG", "MOQ_SERVER_QUIC_QLOG"]),
     ("7", "7", Sets("quic.receive_window = 7"), &["quic.receive_window", "--quic-receive-window", "MOQ_QUIC_RECEIVE_WINDOW"]),

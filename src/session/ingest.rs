@@ -53,9 +53,16 @@ async fn group(session: &Shared, mut reader: typed::Reader) {
     frames(session, recv, rest, writer).await;
 }
 
+/// Takes datagrams to the end of the session.
+pub(super) async fn datagrams(session: &Shared) {
+    while let Ok(datagram) = session.conn.read_datagram().await {
+        self::datagram(session, &datagram);
+    }
+}
+
 /// A datagram of the peer: a whole group of one frame. One that is malformed, late or of a subscription that is over is
 /// lost like any other.
-pub(super) fn datagram(session: &Shared, datagram: &Bytes) {
+fn datagram(session: &Shared, datagram: &Bytes) {
     let Ok((header, at)) = datagram::Header::decode(datagram, session.form()) else { return };
     if header.timestamp > LATEST {
         return;

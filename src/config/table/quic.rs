@@ -113,7 +113,7 @@ pub(super) const KEYS: &[Key] = &[
         aliases: &["server.quic.congestion_control"],
         placeholder: "NAME",
         help: "How the rate is found: cubic, bbr or new-reno; by their sign of a full path, loss is cubic and delay is bbr",
-        default: "cubic",
+        default: "bbr",
         set: |config, value| {
             config.transport.quic.congestion_control = congestion(value)?;
             Ok(())
