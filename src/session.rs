@@ -54,8 +54,8 @@ pub struct Limits {
     /// Unidirectional streams of a peer that publishes. Halved, a publisher of many tracks waits for stream credit;
     /// doubled, each such session may keep twice the receive states.
     pub publisher_uni: u32,
-    /// Bidirectional streams: subscriptions, announce requests and fetches at a time. The start is 16, doubled as
-    /// they fill.
+    /// Bidirectional streams: subscriptions, announce requests and fetches at a time. The start is [`Streams::IDLE`],
+    /// doubled as they fill.
     pub bi: u32,
     /// Broadcasts that it may have announced at a time. Half: a gateway with many cameras needs the rights of a node;
     /// double: a stranger can fill that much more of the tree.

@@ -3,12 +3,14 @@
 //! A session sees it through a [`View`]: names relative to its root, and only what its grant allows.
 
 mod demand;
+mod publisher;
+mod rerouting;
 mod route;
 mod tree;
 mod watcher;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -17,20 +19,21 @@ use std::{
 };
 
 pub use demand::{Demand, Fetch, Request};
+pub use publisher::{NotAnnounced, Publisher};
 pub use route::{Asker, Route};
 pub use watcher::{Advert, Change, Changes, Renewed, ShowsHidden, Watcher};
 
 use tokio::time::Instant;
 
-use tree::{Broadcast, Node, Running};
+use rerouting::Leaving;
+use tree::{Node, Running};
 
 use super::{
-    cache::{Cache, Share},
+    cache::Cache,
     group::State,
     track::{Closed, Home, Interest, Producer, Track},
-    watch::{Reader, Watch},
 };
-use crate::types::{Cost, HopId, Hops, Path, Scope, code};
+use crate::types::{HopId, Hops, Path, Scope, code};
 
 /// Tells sessions of one process apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -261,15 +264,7 @@ impl View {
 
     /// The session as a source of broadcasts.
     pub fn publisher(&self) -> Publisher {
-        Publisher {
-            view: self.clone(),
-            demand: Watch::new(Demand::default()),
-            share: self.origin.cache.publisher(),
-            paths: HashSet::new(),
-            most: usize::MAX,
-            leaving: false,
-            torn: true,
-        }
+        Publisher::new(self.clone())
     }
 
     /// Watches what is announced under a prefix. Nothing allowed there is an empty set, not an error.
@@ -357,166 +352,6 @@ impl View {
     }
 }
 
-impl Route {
-    /// Makes this route the track's source.
-    fn ask(&self, track: &Arc<Track>) {
-        let producer = track.attach(self.hops.publisher(), self.share.clone());
-        self.demand.update(|demand| demand.push(Request::Track(producer)));
-    }
-}
-
-/// A session as a source: what it announces, and what is asked of it. Dropping it withdraws everything.
-#[derive(Debug)]
-pub struct Publisher {
-    view: View,
-    demand: Arc<Watch<Demand>>,
-    share: Arc<Share>,
-    /// Absolute.
-    paths: HashSet<Path>,
-    /// The most of them.
-    most: usize,
-    /// Its routes are the last choice.
-    leaving: bool,
-    /// It may come right back.
-    torn: bool,
-}
-
-/// Why an announcement is not taken up. It still occupies its path and id on its stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NotAnnounced {
-    /// The session may not publish there.
-    #[error("not allowed")]
-    NotAllowed,
-    /// The route leads through this node already.
-    #[error("loop")]
-    Loop,
-    /// The path is too deep, too long or a pattern.
-    #[error("not a name")]
-    BadPath,
-    /// It has passed more nodes than it may.
-    #[error("too many hops")]
-    TooFar,
-    /// The session has announced as many as it may.
-    #[error("too many announcements")]
-    TooMany,
-}
-
-impl Publisher {
-    /// The same, with a limit on how many paths are announced at a time.
-    pub fn limited(mut self, most: usize) -> Self {
-        self.most = most;
-        self
-    }
-
-    /// Announces a path, or changes its route. `hops` ends with the peer itself.
-    pub fn announce(&mut self, path: &Path, hops: Hops, cost: Cost) -> Result<(), NotAnnounced> {
-        let path = self.view.root.join(path).map_err(|_| NotAnnounced::BadPath)?;
-        let cost = if self.leaving { Cost::LAST_RESORT } else { cost };
-        let refusal = if path.is_pattern() {
-            Some(NotAnnounced::BadPath)
-        } else if !self.view.publish.allows(&path) || !self.view.may_use(&path) {
-            Some(NotAnnounced::NotAllowed)
-        } else if self.paths.len() >= self.most && !self.paths.contains(&path) {
-            Some(NotAnnounced::TooMany)
-        } else if hops.contains(self.view.origin.hop) {
-            Some(NotAnnounced::Loop)
-        } else if hops.len() > self.view.origin.settings.max_hops {
-            Some(NotAnnounced::TooFar)
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
-            self.withdraw(&path, Leaving::Cleanly);
-            return Err(refusal);
-        }
-        let origin = &self.view.origin;
-        let mut tree = origin.tree();
-        let broadcast = &mut tree.node(&path).broadcast;
-        let session = self.view.session;
-        match broadcast.routes.iter_mut().find(|route| route.session == session) {
-            Some(route) if route.hops == hops && route.cost == cost => return Ok(()),
-            Some(route) => {
-                let same = route.hops.publisher().is_some() && route.hops.publisher() == hops.publisher();
-                if !same {
-                    route.id = origin.ids.fetch_add(1, Relaxed);
-                }
-                (route.hops, route.cost) = (hops, cost);
-            }
-            None => broadcast.routes.push(Route {
-                id: origin.ids.fetch_add(1, Relaxed),
-                session,
-                hops,
-                cost,
-                learned: self.view.learned,
-                demand: self.demand.clone(),
-                share: self.share.clone(),
-                lost: None,
-            }),
-        }
-        self.paths.insert(path.clone());
-        // Whoever waited for another route has one.
-        let lost: Vec<_> = broadcast.routes.extract_if(.., |route| route.lost.is_some()).collect();
-        broadcast.reroute(&path, Leaving::Cleanly);
-        tree.notify(&path);
-        drop(tree);
-        // What it holds of tracks is let go without the lock.
-        drop(lost);
-        Ok(())
-    }
-
-    /// Takes an announcement back. Tracks that run go on: over another route if there is one, else to their own end.
-    pub fn unannounce(&mut self, path: &Path) {
-        if let Ok(path) = self.view.root.join(path) {
-            self.withdraw(&path, Leaving::Cleanly);
-        }
-    }
-
-    /// The session is about to end: every other route is better than one of its.
-    pub fn leave(&mut self) {
-        self.leaving = true;
-        let mut tree = self.view.origin.tree();
-        for path in &self.paths {
-            let broadcast = &mut tree.node(path).broadcast;
-            let own = broadcast.routes.iter_mut().filter(|route| route.session == self.view.session);
-            own.for_each(|route| route.cost = Cost::LAST_RESORT);
-            broadcast.reroute(path, Leaving::Cleanly);
-            tree.notify(path);
-        }
-    }
-
-    /// The session ends in order, or nobody has heard of its peer for long: nobody waits for it to come back.
-    pub fn goodbye(&mut self) {
-        self.torn = false;
-    }
-
-    /// A reader of what viewers want from this session.
-    pub fn demand(&self) -> Reader<Demand> {
-        Reader::new(self.demand.clone())
-    }
-
-    /// For the tasks that feed tracks.
-    pub fn tracks(&self) -> Tracks {
-        Tracks(self.view.origin.clone())
-    }
-
-    fn withdraw(&mut self, path: &Path, leaving: Leaving) {
-        if self.paths.remove(path) {
-            withdraw(&self.view.origin, self.view.session, path, leaving);
-        }
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        let leaving = if self.torn { Leaving::Torn } else { Leaving::Lost };
-        for path in std::mem::take(&mut self.paths) {
-            withdraw(&self.view.origin, self.view.session, &path, leaving);
-        }
-        // Requests hold producers, whose tracks fail now if no other route took them.
-        drop(self.demand.with(std::mem::take));
-    }
-}
-
 /// Lets a source's task take its track out of the tree.
 #[derive(Clone, Debug)]
 pub struct Tracks(Arc<Origin>);
@@ -539,40 +374,6 @@ impl Tracks {
     }
 }
 
-/// How a route goes away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Leaving {
-    /// Unannounced: running tracks may go on.
-    Cleanly,
-    /// Its session is gone.
-    Lost,
-    /// The same, and it may come right back.
-    Torn,
-}
-
-fn withdraw(origin: &Origin, session: SessionId, path: &Path, leaving: Leaving) {
-    let mut tree = origin.tree();
-    let broadcast = &mut tree.node(path).broadcast;
-    let mut routes: Vec<_> = broadcast.routes.extract_if(.., |route| route.session == session).collect();
-    if leaving == Leaving::Torn
-        && !origin.settings.linger.is_zero()
-        && broadcast.routes.is_empty()
-        && let Some(route) = routes.pop()
-    {
-        let until = Instant::now() + origin.settings.linger;
-        let id = origin.ids.fetch_add(1, Relaxed);
-        broadcast.routes.push(route.until(id, until));
-        origin.lingering.lock().unwrap_or_else(PoisonError::into_inner).push((until, path.clone()));
-    }
-    let gone = broadcast.reroute(path, leaving);
-    tree.notify(path);
-    tree.prune(path);
-    drop(tree);
-    for track in gone {
-        track.fail(code::SESSION_CLOSED);
-    }
-}
-
 fn retire(origin: &Origin, track: &Arc<Track>) -> bool {
     let mut tree = origin.tree();
     if !track.is_unwanted() {
@@ -588,50 +389,6 @@ impl Home for Origin {
         if close() {
             tree.remove(track);
         }
-    }
-}
-
-impl Broadcast {
-    /// Gives every running track its best route. One without any leaves the tree: what is announced here next is a new
-    /// broadcast. Returns those whose source is lost.
-    fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
-        self.choose(at);
-        let mut lost = Vec::new();
-        let mut tracks = std::mem::take(&mut self.tracks);
-        tracks.retain(|_, running| {
-            running.retain_mut(|running| match self.best_for(running, at) {
-                Some(route) => {
-                    if route.id != std::mem::replace(&mut running.route, route.id) {
-                        route.ask(&running.track);
-                    }
-                    true
-                }
-                None => {
-                    if leaving != Leaving::Cleanly {
-                        lost.push(running.track.clone());
-                    }
-                    false
-                }
-            });
-            !running.is_empty()
-        });
-        self.tracks = tracks;
-        lost
-    }
-
-    /// The way of a track leads nowhere: asks over another one, if there is any.
-    fn try_another(&mut self, track: &Arc<Track>, at: &Path) -> bool {
-        let mut tracks = std::mem::take(&mut self.tracks);
-        let running = tracks.values_mut().flatten().find(|running| Arc::ptr_eq(&running.track, track));
-        let found = running.and_then(|running| {
-            running.refused.push(running.route);
-            let route = self.best_for(running, at)?;
-            running.route = route.id;
-            route.ask(track);
-            Some(())
-        });
-        self.tracks = tracks;
-        found.is_some()
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) fn count(runtime: &Runtime) -> u16 {
     runtime.workers.unwrap_or_else(|| u16::try_from(cores()).unwrap_or(u16::MAX))
 }
 
-/// Starts them on what `ports` share out, in their order. The first also does the `linking` with other nodes. The receivers
-/// end when their sessions are over.
+/// Starts them on what `ports` share out, in their order. The first also does the `linking` with other nodes. Each
+/// task ends when the sessions of its worker are over.
 pub(super) async fn start(
     shared: &Arc<Shared>,
     ports: Vec<Vec<Share>>,

@@ -44,12 +44,12 @@ pub fn share(first: UdpSocket, workers: u16) -> io::Result<Vec<Share>> {
     if workers <= 1 {
         return Ok(vec![Share { socket: first, place: Place { worker: 0, of: 1 }, exchange: None }]);
     }
-    let mut sockets = socket::multiply(first, workers)?;
+    let sockets = socket::multiply(first, workers)?;
     if let Err(error) = steering::attach(&sockets[0], workers) {
         warn!(%error, "the kernel does not steer packets, workers hand them to each other");
     }
     let exchange = Arc::new(Exchange::new(&sockets)?);
-    let shares = sockets.drain(..).zip(0..).map(|(socket, worker)| Share {
+    let shares = sockets.into_iter().zip(0..).map(|(socket, worker)| Share {
         socket,
         place: Place { worker, of: workers },
         exchange: Some(exchange.clone()),

@@ -1,7 +1,7 @@
 //! What an origin may be told to do otherwise, and what a session may not exceed.
 
 use super::*;
-use crate::model::cache::Limits;
+use crate::{model::cache::Limits, types::Cost};
 
 fn path(text: &str) -> Path {
     Path::parse(text).unwrap()

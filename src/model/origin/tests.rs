@@ -14,7 +14,7 @@ use crate::{
         group::Batch,
         track::{Closed, Producer},
     },
-    types::Preferences,
+    types::{Cost, Preferences},
 };
 
 const NODE: HopId = HopId(999);

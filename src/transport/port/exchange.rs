@@ -79,11 +79,12 @@ impl Sorted {
     fn take(&self, inbox: &Inbox, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> usize {
         let mut packets = inbox.packets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = 0;
-        for (buf, meta) in bufs.iter_mut().zip(meta) {
+        while taken < bufs.len().min(meta.len()) {
             let Some(packet) = packets.pop_front() else { break };
-            let Some(room) = buf.get_mut(..packet.bytes.len()) else { continue };
+            // Every socket has buffers of one size; what did not fit would be lost like any packet.
+            let Some(room) = bufs[taken].get_mut(..packet.bytes.len()) else { continue };
             room.copy_from_slice(&packet.bytes);
-            *meta = packet.meta;
+            meta[taken] = packet.meta;
             taken += 1;
         }
         taken

@@ -10,9 +10,9 @@ use super::{
 use crate::door::Door;
 
 /// CPU per delivered frame, as a multiple of the floor's.
-const CPU_TO_FLOOR: [(&str, f64); 3] = [("video", 1.3), ("chat", 1.6), ("hd", 1.2)];
+const CPU_TO_FLOOR: [(&str, f64); 3] = [("video", 1.15), ("chat", 1.4), ("hd", 1.15)];
 /// CPU per delivered frame, as a multiple of 0.17.10's.
-const CPU_TO_REFERENCE: [(&str, f64); 1] = [("conference", 0.5)];
+const CPU_TO_REFERENCE: [(&str, f64); 1] = [("conference", 0.4)];
 /// p99 of every shape that delivers frames, as a multiple of 0.17.10's.
 const P99_TO_REFERENCE: f64 = 0.5;
 /// CPU over WebTransport, as a multiple of raw QUIC's.
@@ -20,7 +20,7 @@ const WEBTRANSPORT_TO_QUIC: f64 = 1.1;
 /// CPU of each dialect, as a multiple of the cheapest one's.
 const DIALECT_TO_CHEAPEST: f64 = 1.15;
 /// Memory of an idle session.
-const IDLE_KB: f64 = 48.0;
+const IDLE_KB: f64 = 40.0;
 /// What stalled viewers may add to the others' p99.
 const STALLED_P99_MS: f64 = 1.0;
 /// The process's peak memory beside stalled viewers.
