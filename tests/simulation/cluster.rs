@@ -356,7 +356,7 @@ impl Cluster {
                         "viewer {id}, subscription {at}, track {track} is cut off, beside publisher {source}: {transcript:#?}"
                     ));
                 }
-                watching.went_on = transcript.end.is_none();
+                watching.went_on = transcript.end.is_none() && !watching.crossed;
             }
         }
         self.steady = self.publishers.iter().map(|publisher| publisher.id).collect();

@@ -54,6 +54,8 @@ impl Viewer {
                 }
                 Event::Ended(suffix) => {
                     self.live.remove(suffix);
+                    let crossed = |watching: &&mut Watching| watching.broadcast == *suffix && !watching.went_on;
+                    self.subscriptions.iter_mut().filter(crossed).for_each(|watching| watching.crossed = true);
                 }
             }
         }
@@ -79,6 +81,7 @@ impl Viewer {
             track,
             transcript,
             went_on: false,
+            crossed: false,
             out,
             _tasks: tasks,
         });
@@ -98,6 +101,9 @@ pub struct Watching {
     pub transcript: Arc<Mutex<Transcript>>,
     /// It went on when the world was at rest last.
     pub went_on: bool,
+    /// It was asked for while the end of its broadcast was on its way: it may be of what was there before, or of what
+    /// came next, and nobody promises to move it.
+    pub crossed: bool,
     out: SendStream,
     _tasks: JoinSet<()>,
 }
