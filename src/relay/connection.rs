@@ -29,7 +29,7 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Serves one incoming connection to its end. After `shutdown` the peer is asked to move, and has to in time.
-pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver<bool>) {
+pub(super) fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver<bool>) -> impl Future<Output = ()> {
     let Knock { incoming, admitted } = knock;
     let id = shared.origin.session();
     let (door, remote) = (incoming.door(), incoming.remote_address());
@@ -37,10 +37,12 @@ pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Re
         Some(remote) => info_span!("session", %id, door, %remote),
         None => info_span!("session", %id, door),
     };
-    async {
-        // In a box, like all that is soon over: a task is as large as the largest of its states.
+    // In a box, like all that is soon over: a task is as large as the largest of its states, and an `async fn` keeps a place
+    // for what it was called with to its end.
+    let entering = Box::pin(enter(shared.clone(), incoming, admitted));
+    async move {
         let entered = tokio::select! {
-            entered = Box::pin(enter(&shared, incoming, admitted)) => entered,
+            entered = entering => entered,
             () = stopped(shutdown.clone()) => return,
         };
         if let Some(client) = entered {
@@ -48,7 +50,6 @@ pub(super) async fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Re
         }
     }
     .instrument(span)
-    .await;
 }
 
 /// A client that has come in.
@@ -66,9 +67,13 @@ struct Rights {
 }
 
 /// From the door to a client with rights. `None` when it has none, or has never arrived.
-async fn enter(shared: &Shared, incoming: Incoming, admitted: Option<(auth::Request, Grant)>) -> Option<Box<Client>> {
+async fn enter(
+    shared: Arc<Shared>,
+    incoming: Incoming,
+    admitted: Option<(auth::Request, Grant)>,
+) -> Option<Box<Client>> {
     let door = incoming.door();
-    let greeted = match greet(shared, incoming).await {
+    let greeted = match greet(&shared, incoming).await {
         Ok(greeted) => greeted,
         // A client whose race was won by another door leaves like this.
         Err(reason) => {
@@ -84,7 +89,7 @@ async fn enter(shared: &Shared, incoming: Incoming, admitted: Option<(auth::Requ
         Some(admitted) => Some(admitted),
         None => {
             let dialect = greeted.peer.dialect.name;
-            admit(shared, &greeted.conn, dialect, request(shared, &greeted, door)).await
+            admit(&shared, &greeted.conn, dialect, request(&shared, &greeted, door)).await
         }
     };
     let Greeted { conn, peer, remote, .. } = greeted;

@@ -17,9 +17,15 @@ use crate::{
 };
 
 /// Serves a stream the peer has opened.
-pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: RecvStream) -> Outcome {
-    let open = Open::new(&session);
-    let mut reader = typed::Reader::new(recv, session.form());
+pub(super) fn serve(session: Arc<Shared>, send: SendStream, recv: RecvStream) -> impl Future<Output = Outcome> {
+    // Lent to whatever the stream is about: each `async fn` that took it over would keep a place for it of its own.
+    let mut bi = (send, typed::Reader::new(recv, session.form()));
+    async move { talk(&session, &mut bi).await }
+}
+
+async fn talk(session: &Arc<Shared>, bi: &mut Bi) -> Outcome {
+    let open = Open::new(session);
+    let (send, reader) = &mut *bi;
     // Doors without a limit of their own have this one.
     if open.is_one_too_many() {
         reader.stop(code::INTERNAL);
@@ -37,17 +43,17 @@ pub(super) async fn serve(session: Arc<Shared>, mut send: SendStream, recv: Recv
             reader.stop(code::GOING_AWAY);
             send.reset(code::GOING_AWAY);
         }
-        stream::ANNOUNCE => announce::serve(&session, (send, reader)).await,
+        stream::ANNOUNCE => announce::serve(session, bi).await,
         stream::SUBSCRIBE => {
             session.serving.fetch_add(1, Relaxed);
             // Dropped with the session at the latest, when nobody counts any more.
-            subscribe::serve(&session, (send, reader)).await;
+            subscribe::serve(session, bi).await;
             session.serving.fetch_sub(1, Relaxed);
         }
-        stream::FETCH if dialect.fetch.is_some() => fetch::serve(&session, (send, reader)).await,
-        stream::TRACK if dialect.track.is_some() => track::serve(&session, (send, reader)).await,
-        stream::PROBE if dialect.probe.is_some() => probe::serve(&session, (send, reader)).await,
-        stream::GOAWAY if dialect.goaway.is_some() => return goaway::serve(&session, reader).await,
+        stream::FETCH if dialect.fetch.is_some() => fetch::serve(session, bi).await,
+        stream::TRACK if dialect.track.is_some() => track::serve(session, bi).await,
+        stream::PROBE if dialect.probe.is_some() => probe::serve(session, bi).await,
+        stream::GOAWAY if dialect.goaway.is_some() => return goaway::serve(session, reader).await,
         // Unknown here or not offered: never worth the session.
         _ => {
             reader.stop(code::INTERNAL);

@@ -18,9 +18,9 @@ use outgoing::Outgoing;
 
 /// Tells the peer what is announced under its prefix, from the complete set on. An answered announce stream is never
 /// reset and outlives everything but the peer's interest: peers end the session otherwise.
-pub(super) async fn serve(session: &Shared, mut bi: Bi) {
-    let Some(request) = request(&mut bi, &session.dialect.announce_request).await else { return };
-    let (mut send, mut reader) = bi;
+pub(super) async fn serve(session: &Shared, bi: &mut Bi) {
+    let Some(request) = request(bi, &session.dialect.announce_request).await else { return };
+    let (send, reader) = bi;
     session.learn_hop(request.exclude);
     let hop = session.peer_hop();
     let mut watcher = session.view.watch(&request.prefix, hop, ShowsHidden(request.hidden));

@@ -32,17 +32,17 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Answers with the group's frames, back to back.
-pub(super) async fn serve(session: &Shared, mut bi: Bi) {
+pub(super) async fn serve(session: &Shared, bi: &mut Bi) {
     let Some(codec) = &session.dialect.fetch else { return };
-    let Some(request) = request(&mut bi, codec).await else { return };
-    let (mut send, mut reader) = bi;
+    let Some(request) = request(bi, codec).await else { return };
+    let (send, reader) = bi;
     let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
     };
     let work = async {
         match timeout(DEADLINE, session.view.fetch(&interest, request.group, request.priority)).await {
-            Ok(Ok(ordinal)) => frames(session, &interest, ordinal, request.frames, &mut send).await,
+            Ok(Ok(ordinal)) => frames(session, &interest, ordinal, request.frames, send).await,
             Ok(Err(code)) => send.reset(code),
             Err(_) => send.reset(code::TIMEOUT),
         }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Reads the peer's GOAWAY. One that cannot be read is no reason to end the session.
-pub(super) async fn serve(session: &Shared, mut reader: typed::Reader) -> Outcome {
+pub(super) async fn serve(session: &Shared, reader: &mut typed::Reader) -> Outcome {
     let Some(codec) = &session.dialect.goaway else { return Ok(()) };
     match reader.message(codec, typed::MAX_MESSAGE).await {
         Ok(goaway) => {

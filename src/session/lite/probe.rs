@@ -23,7 +23,7 @@ const STALE: Duration = Duration::from_secs(10);
 const NOTABLE: f64 = 0.25;
 
 /// Reports until either side ends the stream.
-pub(super) async fn serve(session: &Shared, (mut send, mut reader): Bi) {
+pub(super) async fn serve(session: &Shared, (send, reader): &mut Bi) {
     let Some(codec) = &session.dialect.probe else { return };
     let mut last: Option<(Probe, Instant)> = None;
     let work = async {
@@ -31,7 +31,7 @@ pub(super) async fn serve(session: &Shared, (mut send, mut reader): Bi) {
             let link = session.conn.link();
             let now = Probe { bitrate: link.bitrate, rtt: link.rtt };
             if last.is_none_or(|(told, at)| is_news(&told, &now, at.elapsed())) {
-                if typed::send(&mut send, session.form(), None, codec, &now).await.is_err() {
+                if typed::send(send, session.form(), None, codec, &now).await.is_err() {
                     return;
                 }
                 last = Some((now, Instant::now()));

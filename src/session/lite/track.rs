@@ -15,10 +15,10 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Answers once the source has told; never with something invented.
-pub(super) async fn serve(session: &Shared, mut bi: Bi) {
+pub(super) async fn serve(session: &Shared, bi: &mut Bi) {
     let Some(codecs) = &session.dialect.track else { return };
-    let Some(request) = request(&mut bi, &codecs.request).await else { return };
-    let (mut send, mut asked) = bi;
+    let Some(request) = request(bi, &codecs.request).await else { return };
+    let (send, asked) = bi;
     let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
@@ -41,7 +41,7 @@ pub(super) async fn serve(session: &Shared, mut bi: Bi) {
     };
     match told {
         Ok(Ok(info)) => {
-            if typed::send(&mut send, session.form(), None, &codecs.info, &info).await.is_ok() {
+            if typed::send(send, session.form(), None, &codecs.info, &info).await.is_ok() {
                 send.finish();
             }
         }

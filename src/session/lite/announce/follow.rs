@@ -69,13 +69,16 @@ pub(in crate::session) fn follow_all(session: &Arc<Shared>, tasks: &mut JoinSet<
 
 async fn follow(session: Arc<Shared>, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Outcome {
     let Ok((mut send, recv)) = session.conn.open_bi().await else { return Ok(()) };
-    let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
-    let codec = &session.dialect.announce_request;
-    if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
-        return Ok(());
+    let mut reader = typed::Reader::new(recv, session.form());
+    {
+        let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
+        let codec = &session.dialect.announce_request;
+        if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
+            return Ok(());
+        }
     }
     let mut book = Incoming::new(&session, prefix, publisher);
-    let result = book.run(&session, typed::Reader::new(recv, session.form())).await;
+    let result = book.run(&session, &mut reader).await;
     book.clear();
     result
 }

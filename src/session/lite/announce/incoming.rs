@@ -42,7 +42,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Takes in what comes until the stream ends.
-    pub(super) async fn run(&mut self, session: &Shared, mut reader: typed::Reader) -> Outcome {
+    pub(super) async fn run(&mut self, session: &Shared, reader: &mut typed::Reader) -> Outcome {
         if let Some(codec) = &session.dialect.announce_init {
             match reader.message(codec, MAX_INIT).await {
                 Ok(init) => {

@@ -28,9 +28,9 @@ use crate::{
 };
 
 /// Serves one SUBSCRIBE until either side ends it.
-pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
-    let Some(request) = request(&mut bi, &session.dialect.subscribe).await else { return };
-    let (mut send, reader) = bi;
+pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, bi: &mut Bi) {
+    let Some(request) = request(bi, &session.dialect.subscribe).await else { return };
+    let (send, reader) = bi;
     let interest = match session.view.track(&request.broadcast, &request.track, session.peer_hop()) {
         Ok(interest) => interest,
         Err(refusal) => return send.reset(refusal.code()),
@@ -39,7 +39,7 @@ pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
     let subscription = interest.subscribe(request.preferences.clone());
     drop(interest);
     let mut egress = Egress::new(session.clone(), request.id, subscription, request.preferences.clone());
-    let mut viewer = Viewer::new(session.clone(), reader);
+    let mut viewer = Viewer::new(session, reader);
     loop {
         let step = poll_fn(|cx| match viewer.poll(cx) {
             Poll::Ready(step) => Poll::Ready(step),
@@ -66,7 +66,7 @@ pub(in crate::session::lite) async fn serve(session: &Arc<Shared>, mut bi: Bi) {
                 return session.renewed(&broadcast);
             }
         };
-        if typed::send(&mut send, session.form(), None, &session.dialect.subscribe_reply, &reply).await.is_err() {
+        if typed::send(send, session.form(), None, &session.dialect.subscribe_reply, &reply).await.is_err() {
             return;
         }
         // moq-lite "End of a track": the end is named before the stream ends.
@@ -85,16 +85,16 @@ enum Step {
 }
 
 /// The viewer's half of the stream. It is looked at only when it was woken, not whenever a frame arrives.
-struct Viewer(FuturesUnordered<BoxFuture<'static, (Step, Option<typed::Reader>)>>, Arc<Shared>);
+struct Viewer<'a>(FuturesUnordered<BoxFuture<'a, (Step, Option<&'a mut typed::Reader>)>>, &'a Shared);
 
-impl Viewer {
-    fn new(session: Arc<Shared>, reader: typed::Reader) -> Self {
+impl<'a> Viewer<'a> {
+    fn new(session: &'a Shared, reader: &'a mut typed::Reader) -> Self {
         let viewer = Self(FuturesUnordered::new(), session);
         viewer.listen(reader);
         viewer
     }
 
-    fn listen(&self, mut reader: typed::Reader) {
+    fn listen(&self, reader: &'a mut typed::Reader) {
         let codec = self.1.dialect.subscribe_update;
         self.0.push(Box::pin(async move {
             let Some(codec) = codec else {
