@@ -28,7 +28,7 @@ use self::{alive::Alive, stranger::Stranger};
 use super::stream;
 
 /// What is read at a time. Halved, large frames take twice the system calls; doubled, every session holds that much more.
-const READ_BUFFER: usize = 16 << 10;
+const READ_BUFFER: usize = 4 << 10;
 /// Between pings. Halved, idle sessions cost more packets; doubled, a dead peer is noticed later.
 const PING: Duration = Duration::from_secs(5);
 /// Silence after which a peer is gone: three pings without an answer.
