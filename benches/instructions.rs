@@ -1,13 +1,12 @@
 //! A publisher, fifty viewers and the relay between them in one thread, for `dev/instructions` to count what a frame takes:
 //! from the bytes on the publisher's stream to those on each viewer's, with every layer but the network.
 //!
-//! It takes one argument, how many frames to pass on, and says how many were delivered.
+//! It takes one argument, how many frames to pass on in whole groups, and says how many were delivered.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{End, VIDEO, World, latest};
-use moq_relay::wire::Dialect;
+use common::{End, VIDEO, World, dialect, latest};
 
 const VIEWERS: usize = 50;
 const PAYLOAD: [u8; 1000] = [7; 1000];
@@ -23,7 +22,7 @@ fn main() {
 
 /// Each frame is at every viewer before the next one is sent.
 async fn pass_on(frames: u64) -> u64 {
-    let dialect = Dialect::every().find(|dialect| dialect.alpn == "moq-lite-05").expect("a dialect");
+    let dialect = dialect("05");
     let world = World::new();
     let publisher = world.publisher(dialect, &["room/a"]).await;
     let mut viewers = Vec::new();

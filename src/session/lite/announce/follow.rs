@@ -71,6 +71,7 @@ async fn follow(session: Arc<Shared>, prefix: Path, publisher: Arc<Mutex<Option<
     let Ok((mut send, recv)) = session.conn.open_bi().await else { return Ok(()) };
     let mut reader = typed::Reader::new(recv, session.form());
     {
+        // Nothing of it is kept for as long as the peer has something to tell.
         let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
         let codec = &session.dialect.announce_request;
         if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
