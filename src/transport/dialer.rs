@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use futures::{StreamExt, stream::FuturesUnordered};
 use quinn::{Endpoint, EndpointConfig, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::ServerName;
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    time::sleep,
+};
 use tokio_rustls::TlsConnector;
 use web_transport_quinn::{Session, proto::ConnectRequest};
 use web_transport_trait::Session as _;
@@ -13,8 +16,9 @@ use web_transport_trait::Session as _;
 use super::{
     Connection, Target,
     config::{self, Client, Quic},
-    incoming::{FRAMING, HTTP3},
-    listener, quic, stream,
+    incoming::HTTP3,
+    listener, quic,
+    stream::{self, FRAMING, Side},
     target::Door,
     tls::{self, Over},
     websocket,
@@ -87,8 +91,8 @@ impl Dialer {
     ) -> Result<Dialed, NoAnswer> {
         match target.door() {
             Door::Unix => {
-                let config = qmux::uds::Config::new(FRAMING).protocols(protocols.iter().copied());
-                plain(config.session_config(stream::config()).connect(target.file()).await, target, None)
+                let socket = UnixStream::connect(target.file()).await.map_err(NoAnswer::of)?;
+                plain(stream::start(Side::Client, socket, None, protocols).await, target, None)
             }
             door => {
                 let tls = self.tls(door, pinned).await?;
@@ -143,8 +147,9 @@ impl Dialer {
                 plain(client.connect(address, name).await, target, Some(address))
             }
             (Door::Tcp { .. }, None) => {
-                let config = qmux::tcp::Config::new(FRAMING).protocols(protocols.iter().copied());
-                plain(config.session_config(stream::config()).connect(address).await, target, Some(address))
+                let socket = connect(address).await?;
+                let stats = stream::stats(&socket);
+                plain(stream::start(Side::Client, socket, stats, protocols).await, target, Some(address))
             }
             (Door::WebTransport | Door::Quic, None) | (Door::Unix, _) => Err(NoAnswer("no way in".to_owned())),
         }

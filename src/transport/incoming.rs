@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use qmux::Version;
 use quinn::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpStream, UnixStream};
@@ -10,7 +9,9 @@ use web_transport_quinn::{Request, proto::ConnectResponse};
 use web_transport_trait::Session as _;
 
 use super::{
-    Connection, quic, stream, tls,
+    Connection, quic,
+    stream::{self, Side},
+    tls,
     websocket::{self, WebSocket},
 };
 use crate::types::Certificate;
@@ -83,19 +84,13 @@ impl Incoming {
             }
             Self::Tcp(socket, _) => {
                 socket.set_nodelay(true).map_err(refused)?;
-                let config = qmux::tcp::Config::new(FRAMING).protocols(protocols.iter().copied());
-                plain(config.session_config(stream::config()).accept(socket).await)
+                let stats = stream::stats(&socket);
+                plain(stream::start(Side::Server, socket, stats, protocols).await)
             }
-            Self::Unix(socket) => {
-                let config = qmux::uds::Config::new(FRAMING).protocols(protocols.iter().copied());
-                plain(config.session_config(stream::config()).accept(socket).await)
-            }
+            Self::Unix(socket) => plain(stream::start(Side::Server, socket, None, protocols).await),
         }
     }
 }
-
-/// The framing of sockets, where nothing is negotiated before it.
-pub(super) const FRAMING: Version = Version::QMux01;
 
 /// QUIC, then HTTP/3 where the client speaks it.
 async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting, NoConnection> {

@@ -16,11 +16,15 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use qmux::Error;
-use tokio::sync::oneshot;
+use qmux::{Error, Protocol, Session, SharedSocketStats, TcpStats, Version, transport::Stream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+};
 use web_transport_trait::{Error as _, RecvStream as _, SendStream as _, Session as _, Stats as _};
 
-use super::{Closed, Link, Opening, ReadError, Traffic, WriteError};
+use super::{Closed, Link, Opening, ReadError, Traffic, WriteError, last_words::LastWords};
 use crate::types::code;
 
 /// Bidirectional streams that a peer may have open, as many as on QUIC in the end.
@@ -54,10 +58,45 @@ pub(super) fn config() -> qmux::Config {
     config
 }
 
+/// The framing of sockets, where nothing is negotiated before it.
+pub(super) const FRAMING: Version = Version::QMux01;
+
+/// Who has asked for the connection of a socket.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Client,
+    Server,
+}
+
+/// Starts a session on a socket. The kernel knows the round trips of some of them (`stats`).
+pub(super) async fn start<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    side: Side,
+    io: T,
+    stats: Option<SharedSocketStats>,
+    protocols: &[&str],
+) -> Result<Session, Error> {
+    let mut config = config();
+    config.version = FRAMING;
+    config.protocol = Protocol::Negotiate(protocols.iter().copied().map(Into::into).collect());
+    let mut socket = Stream::new(LastWords::new(io), FRAMING, config.max_record_size);
+    if let Some(stats) = stats {
+        socket = socket.with_socket_stats(stats);
+    }
+    match side {
+        Side::Client => Session::connect(socket, config).await,
+        Side::Server => Session::accept(socket, config).await,
+    }
+}
+
+/// What the kernel knows of a TCP connection.
+pub(super) fn stats(socket: &TcpStream) -> Option<SharedSocketStats> {
+    TcpStats::new(socket).ok().map(|stats| Arc::new(stats) as SharedSocketStats)
+}
+
 /// A QMux session.
 #[derive(Clone)]
 pub struct Connection {
-    session: Arc<qmux::Session>,
+    session: Arc<Session>,
     /// Lifts the limit of what a stranger may send, where the door has one.
     trust: Option<Arc<AtomicBool>>,
 }
@@ -70,12 +109,12 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     /// A session that is established.
-    pub fn new(session: qmux::Session) -> Self {
+    pub fn new(session: Session) -> Self {
         Self { session: Arc::new(session), trust: None }
     }
 
     /// The same, with the flag that is raised once the peer is trusted.
-    pub(super) fn with_trust(session: qmux::Session, trust: Arc<AtomicBool>) -> Self {
+    pub(super) fn with_trust(session: Session, trust: Arc<AtomicBool>) -> Self {
         Self { session: Arc::new(session), trust: Some(trust) }
     }
 
@@ -102,7 +141,7 @@ impl Connection {
         cx: &mut Context<'_>,
         opening: &mut Option<Opening>,
     ) -> Poll<Result<super::SendStream, Closed>> {
-        let open = |session: Arc<qmux::Session>| async move {
+        let open = |session: Arc<Session>| async move {
             let stream = session.open_uni().await.map_err(|error| closed(&error))?;
             Ok(SendStream::new(stream).into())
         };

@@ -25,7 +25,7 @@ use qmux::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{alive::Alive, stranger::Stranger};
-use super::stream;
+use super::{last_words::LastWords, stream};
 
 /// What is read at a time. Halved, large frames take twice the system calls; doubled, every session holds that much more.
 const READ_BUFFER: usize = 4 << 10;
@@ -115,7 +115,7 @@ pub(super) async fn accept(
     let io = upgrading.await?;
     let Subprotocol { version, protocol, .. } = subprotocol;
     let trust = Arc::<AtomicBool>::default();
-    let io = Stranger::new(io, trust.clone());
+    let io = LastWords::new(Stranger::new(io, trust.clone()));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(version))).await;
     let session: Session = Upgraded::new(Alive::new(socket))
         .with_alpn(version.alpn())
@@ -136,8 +136,9 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let mut request = url.into_client_request().map_err(io::Error::other)?;
     let list = offered.join(", ").try_into().map_err(io::Error::other)?;
     request.headers_mut().insert(SUBPROTOCOLS, list);
-    let (socket, response) =
-        client_async_with_config(request, io, Some(limits(Version::WebTransport))).await.map_err(io::Error::other)?;
+    let (socket, response) = client_async_with_config(request, LastWords::new(io), Some(limits(Version::WebTransport)))
+        .await
+        .map_err(io::Error::other)?;
     let chosen = response.headers().get(SUBPROTOCOLS).and_then(|name| name.to_str().ok());
     let choice = Subprotocol::choose(chosen.as_slice(), protocols, true);
     let Some(Subprotocol { version, protocol, .. }) = choice else {

@@ -15,9 +15,9 @@ pub use self::publisher::{Broadcast, Publisher, write};
 pub use self::reading::{Group, Watching};
 pub use self::viewer::Viewer;
 
-/// How long any single thing may be waited for. Longer than a killed publisher stays unnoticed, shorter than a case's
-/// deadline, so that a failure says what it waited for.
-const STEP: Duration = Duration::from_secs(6);
+/// How long any single thing may be waited for. Longer than a relay holds on to what a killed publisher had (five
+/// seconds, and one to notice), shorter than a case's deadline, so that a failure says what it waited for.
+const STEP: Duration = Duration::from_secs(8);
 
 /// Wait for `what`, but not forever.
 async fn step<T, E>(what: impl Fn() -> String, wait: impl Future<Output = Result<T, E>>) -> Result<T>
