@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use anyhow::{Result, bail};
 use moq_tokio::connect;
@@ -23,16 +24,9 @@ pub struct Doors {
 impl Doors {
     /// Addresses that nobody uses, as far as one can know.
     pub fn free() -> Result<Self> {
-        for _ in 0..16 {
-            // Both are held until both are known, so they differ.
-            let (main, tcp) = (free_port()?, free_port()?);
-            let (main, tcp) = (main.local_addr()?, tcp.local_addr()?);
-            if UdpSocket::bind(main).is_ok() {
-                let unix = std::env::temp_dir().join(format!("interop-relay-{}.sock", main.port()));
-                return Ok(Self { main, tcp, unix });
-            }
-        }
-        bail!("no port is free for both UDP and TCP")
+        let (main, tcp) = (free_port()?, free_port()?);
+        let unix = std::env::temp_dir().join(format!("interop-relay-{}.sock", main.port()));
+        Ok(Self { main, tcp, unix })
     }
 
     /// What to dial to come in by `door`, below `path`.
@@ -55,6 +49,21 @@ impl Doors {
     }
 }
 
-fn free_port() -> Result<TcpListener> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
+/// Ports that no system gives to sockets that ask for any: those of clients would take what is free now and used in a
+/// moment.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
+
+/// A port that is free for both UDP and TCP, each only once.
+fn free_port() -> Result<SocketAddr> {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    // Programs that run at the same time begin at different ones.
+    let first = std::process::id().wrapping_mul(997) % u32::from(PORTS.end - PORTS.start);
+    for _ in PORTS {
+        let next = (first + u32::from(TRIED.fetch_add(1, Relaxed))) % u32::from(PORTS.end - PORTS.start);
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + next as u16));
+        if UdpSocket::bind(addr).is_ok() && TcpListener::bind(addr).is_ok() {
+            return Ok(addr);
+        }
+    }
+    bail!("no port is free for both UDP and TCP")
 }
