@@ -7,6 +7,7 @@
 pub mod config;
 pub mod dialer;
 pub mod incoming;
+mod last_words;
 pub mod listener;
 pub mod memory;
 pub mod port;

@@ -320,6 +320,71 @@ async fn a_publisher_lost_before_its_first_group_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_has_lost_the_source_is_waited_for() {
+    every_pair(async |from, to| {
+        let world = World::new();
+        let mut node = publisher(&world, from, &[7]).await;
+        let viewer = world.peer(to);
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        node.feed().await.out.reset(code::UNROUTABLE);
+        settle().await;
+        node.announcer.ended("room/a").await;
+        sleep(Duration::from_millis(500)).await;
+
+        let source = publisher(&world, from, &[]).await;
+        let mut feed = source.feed().await;
+        feed.whole_group(0, &[b"x"]).await;
+        whole(&mut subscription, 0, b"x").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_finds_the_source_elsewhere_is_asked_again() {
+    every_pair(async |from, to| {
+        if !from.hops.names_nodes() || from.replace == Replace::Retract {
+            return;
+        }
+        let world = World::new();
+        let mut node = publisher(&world, from, &[7]).await;
+        let viewer = world.peer(to);
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        node.feed().await.out.reset(code::UNROUTABLE);
+        settle().await;
+        let hops = if from.hops == HopForm::ReceiverAppends { vec![7, 8] } else { vec![7, 8, node.hop.0] };
+        match from.replace {
+            Replace::Restart => node.announcer.restart_over("room/a", &hops, Cost::FREE).await,
+            _ => node.announcer.active_over("room/a", &hops, Cost::FREE).await,
+        }
+        let mut feed = node.feed().await;
+        feed.whole_group(0, &[b"x"]).await;
+        whole(&mut subscription, 0, b"x").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_stays_lost_is_not_waited_for_long() {
+    every_pair(async |from, to| {
+        let world = World::new();
+        let node = publisher(&world, from, &[7]).await;
+        let viewer = world.peer(to);
+        let before = tokio::time::Instant::now();
+        let mut subscription = viewer.subscribe("room/a", VIDEO, latest()).await;
+        node.feed().await.out.reset(code::UNROUTABLE);
+        while subscription.reply().await.is_ok() {}
+        assert_eq!(subscription.end().await, End::Reset(code::UNROUTABLE));
+        assert!(before.elapsed() >= Duration::from_secs(1), "{:?}", before.elapsed());
+
+        let mut again = viewer.subscribe("room/a", VIDEO, latest()).await;
+        let mut feed = node.feed().await;
+        feed.whole_group(0, &[b"x"]).await;
+        whole(&mut again, 0, b"x").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn taking_back_an_announcement_moves_viewers_and_hurts_nobody() {
     every_dialect(async |dialect| {
         let mut show = Pair::new(dialect, dialect).await;

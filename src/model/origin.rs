@@ -23,7 +23,7 @@ pub use publisher::{NotAnnounced, Publisher};
 pub use route::{Asker, Route};
 pub use watcher::{Advert, Change, Changes, Renewed, ShowsHidden, Watcher};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use rerouting::Leaving;
 use tree::{Node, Running};
@@ -298,16 +298,17 @@ impl View {
             let mut routes = found.routes.iter();
             routes.any(|route| route.id == id && asker.is_none_or(|asker| !route.leads_back_to(asker)))
         };
-        // One for which this route leads nowhere knows a better one.
-        let goes_around = |running: &&Running| running.refused.contains(&route.id) && is_usable(running.route);
-        let same = running.iter().find(|running| running.route == route.id);
+        // One for which this route leads nowhere knows a better one, or waits for it.
+        let goes_around =
+            |running: &&Running| running.refused.contains(&route.id) && running.route.is_none_or(is_usable);
+        let same = running.iter().find(|running| running.route == Some(route.id));
         if let Some(running) = same.or_else(|| running.iter().find(goes_around)) {
             return Ok(running.track.interest());
         }
         let home: Weak<Origin> = Arc::downgrade(&self.origin);
         let track = Track::new(path, name.to_owned(), *self.origin.cache.limits(), home);
         let interest = track.interest();
-        running.push(Running { track: track.clone(), route: route.id, asker, refused: Vec::new() });
+        running.push(Running { track: track.clone(), route: Some(route.id), asker, refused: Vec::new() });
         route.ask(&track);
         if is_first {
             tree.notify_nodes(&at);
@@ -343,7 +344,7 @@ impl View {
     fn ask(&self, interest: &Interest, sequence: u64, priority: u8) -> bool {
         let tree = self.origin.tree();
         let Some((_, found, running)) = tree.running(interest) else { return false };
-        let Some(route) = found.routes.iter().find(|route| route.id == running.route) else { return false };
+        let Some(route) = found.routes.iter().find(|route| Some(route.id) == running.route) else { return false };
         if interest.ask(sequence) {
             let fetch = Fetch { interest: interest.interest(), sequence, priority };
             route.demand.update(|demand| demand.push(Request::Fetch(fetch)));
@@ -351,6 +352,10 @@ impl View {
         true
     }
 }
+
+/// How long the announcement of a source may be on its way when what it replaces leads nowhere any more. Halved, viewers
+/// of a broadcast that moves between distant nodes may lose it; doubled, they learn that much later that it is gone.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
 
 /// Lets a source's task take its track out of the tree.
 #[derive(Clone, Debug)]
@@ -362,15 +367,22 @@ impl Tracks {
         retire(&self.0, track)
     }
 
-    /// The way to a source has turned out to lead nowhere: asks over another one, if there is any.
-    pub fn try_another(&self, producer: &Producer) -> bool {
+    /// The way to a source has turned out to lead nowhere: another source takes the place of `producer` if there is a way
+    /// to one, or comes to be while somebody still wants the track and [`ON_THE_WAY`] has not passed.
+    pub async fn try_another(&self, producer: &Producer) {
+        if !self.ask_another(producer) {
+            let mut wanted = producer.wanted();
+            let over = wanted.wait(|wanted| (!producer.is_current(wanted) || wanted.is_unwanted()).then_some(()));
+            let _ = timeout(ON_THE_WAY, over).await;
+        }
+    }
+
+    /// Whether there is another way now, or nothing that could wait for one.
+    fn ask_another(&self, producer: &Producer) -> bool {
         let mut tree = self.0.tree();
         let track = producer.track();
-        let Some((at, ..)) = tree.running(track) else { return false };
-        if producer.is_replaced() {
-            return true;
-        }
-        tree.node(&at).broadcast.try_another(track, &at)
+        let Some((at, ..)) = tree.running(track) else { return true };
+        producer.is_replaced() || tree.node(&at).broadcast.try_another(track, &at)
     }
 }
 

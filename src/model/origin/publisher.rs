@@ -103,7 +103,11 @@ impl Publisher {
                 if !same {
                     route.id = origin.ids.fetch_add(1, Relaxed);
                 }
+                let elsewhere = (same && route.hops != hops).then_some(route.id);
                 (route.hops, route.cost) = (hops, cost);
+                if let Some(route) = elsewhere {
+                    broadcast.forgive(route);
+                }
             }
             None => broadcast.routes.push(Route {
                 id: origin.ids.fetch_add(1, Relaxed),

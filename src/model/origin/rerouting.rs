@@ -25,8 +25,8 @@ impl Route {
 }
 
 impl Broadcast {
-    /// Gives every running track its best route. One without any leaves the tree: what is announced here next is a new
-    /// broadcast. Returns those whose source is lost.
+    /// Gives every running track its best route. One without any leaves the tree, unless it waits for one: what is
+    /// announced here next is a new broadcast. Returns those whose source is lost.
     pub(super) fn reroute(&mut self, at: &Path, leaving: Leaving) -> Vec<Arc<Track>> {
         self.choose(at);
         let mut lost = Vec::new();
@@ -34,11 +34,12 @@ impl Broadcast {
         tracks.retain(|_, running| {
             running.retain_mut(|running| match self.best_for(running, at) {
                 Some(route) => {
-                    if route.id != std::mem::replace(&mut running.route, route.id) {
+                    if running.route.replace(route.id) != Some(route.id) {
                         route.ask(&running.track);
                     }
                     true
                 }
+                None if running.route.is_none() => true,
                 None => {
                     if leaving != Leaving::Cleanly {
                         lost.push(running.track.clone());
@@ -52,18 +53,25 @@ impl Broadcast {
         lost
     }
 
-    /// The way of a track leads nowhere: asks over another one, if there is any.
+    /// The way of a track leads nowhere: asks over another one, or else waits for one. Whether there is one.
     pub(super) fn try_another(&mut self, track: &Arc<Track>, at: &Path) -> bool {
         let mut tracks = std::mem::take(&mut self.tracks);
         let running = tracks.values_mut().flatten().find(|running| Arc::ptr_eq(&running.track, track));
         let found = running.and_then(|running| {
-            running.refused.push(running.route);
+            running.refused.extend(running.route.take());
             let route = self.best_for(running, at)?;
-            running.route = route.id;
+            running.route = Some(route.id);
             route.ask(track);
             Some(())
         });
         self.tracks = tracks;
         found.is_some()
+    }
+
+    /// A route leads elsewhere now, perhaps to the source.
+    pub(super) fn forgive(&mut self, route: u64) {
+        for running in self.tracks.values_mut().flatten() {
+            running.refused.retain(|refused| *refused != route);
+        }
     }
 }

@@ -579,6 +579,49 @@ fn a_fetch_does_not_wait_for_a_source_that_is_lost() {
     assert_eq!(fetches(&standby).len(), 1, "the standby is asked for it");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_another_way_is_waited_for_waits_too() {
+    let origin = origin();
+    let node = source(&origin, "a", 1, 0);
+    let viewer = view(&origin);
+    let track = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    let producer = asked(&node).unwrap();
+    let tracks = node.tracks();
+    let mut waiting = Box::pin(tracks.try_another(&producer));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let joined = viewer.track(&path("a"), "t", HopId::NONE).unwrap();
+    assert!(Arc::ptr_eq(&track, &joined) && asked(&node).is_none());
+    drop(node);
+    assert!(futures::poll!(&mut waiting).is_pending(), "the way that led nowhere is not missed");
+
+    let other = source(&origin, "a", 2, 0);
+    waiting.await;
+    assert!(producer.is_replaced() && asked(&other).is_some());
+    drop((other, track, joined, producer, viewer, tracks));
+    assert_nothing_left(&origin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_of_a_track_that_waited_in_vain() {
+    let origin = origin();
+    for forgotten in [false, true] {
+        let node = source(&origin, "a", 1, 0);
+        let viewer = view(&origin);
+        let mut track = Some(viewer.track(&path("a"), "t", HopId::NONE).unwrap());
+        let producer = asked(&node).unwrap();
+        let tracks = node.tracks();
+        if forgotten {
+            track.take();
+        }
+        let before = Instant::now();
+        tracks.try_another(&producer).await;
+        assert_eq!(before.elapsed() < ON_THE_WAY, forgotten);
+        assert!(!producer.is_replaced());
+        drop((node, track, producer, viewer, tracks));
+        assert_nothing_left(&origin);
+    }
+}
+
 #[test]
 fn memory_returns_with_the_last_handle() {
     let origin = origin();

@@ -43,8 +43,8 @@ pub(super) struct Broadcast {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) track: Arc<Track>,
-    /// The route it comes over.
-    pub(super) route: u64,
+    /// The route it comes over; `None` while one that leads to the source is waited for.
+    pub(super) route: Option<u64>,
     /// For whom the route was chosen, when the best one would have led back to them.
     pub(super) asker: Option<Asker>,
     /// Routes that turned out to lead nowhere.
@@ -54,7 +54,7 @@ pub(super) struct Running {
 impl Broadcast {
     /// Whether any track comes over a route.
     pub(super) fn carries(&self, route: u64) -> bool {
-        self.tracks.values().flatten().any(|running| running.route == route)
+        self.tracks.values().flatten().any(|running| running.route == Some(route))
     }
 
     /// Takes the best route that the one before yields to. Whether that is another one.
@@ -136,7 +136,8 @@ impl Node {
                 broadcast.tracks.remove(&key);
             }
         }
-        let (is_idle, is_other) = (!broadcast.carries(route), broadcast.choose(&path));
+        let is_idle = route.is_some_and(|route| !broadcast.carries(route));
+        let is_other = broadcast.choose(&path);
         if is_other {
             self.notify(&path);
         } else if is_idle {

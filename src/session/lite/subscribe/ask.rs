@@ -49,9 +49,8 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             let path = producer.track().broadcast.strip_prefix(session.view.root());
             let (Some(path), Some(tracks)) = (path, tracks) else { return Ok(()) };
             if session.peer_leaving.load(Relaxed) {
-                if !tracks.try_another(&producer) {
-                    producer.abort(code::GOING_AWAY);
-                }
+                tracks.try_another(&producer).await;
+                producer.abort(code::GOING_AWAY);
                 return Ok(());
             }
             let feed =
@@ -59,9 +58,13 @@ pub(in crate::session) async fn ask(session: Arc<Shared>, request: Request, trac
             session.feeds().insert(feed.id, producer.clone());
             match feed.run(&tracks).await {
                 End::Finished => producer.finish(),
-                // What lies between has lost the source; another way may have it.
-                End::Failed(code) if is_on_the_way(code) && tracks.try_another(&producer) => {}
-                End::Failed(code) => producer.abort(code),
+                End::Failed(code) => {
+                    // What lies between has lost the source; another way may have it.
+                    if is_on_the_way(code) {
+                        tracks.try_another(&producer).await;
+                    }
+                    producer.abort(code);
+                }
                 // The session is ending: its routes go first, so that a standby can take the track over.
                 End::Lost => std::future::pending().await,
                 End::Unwanted | End::Replaced => {}
