@@ -368,7 +368,7 @@ impl Tracks {
     }
 
     /// The way to a source has turned out to lead nowhere: another source takes the place of `producer` if there is a way
-    /// to one, or comes to be while somebody still wants the track and [`ON_THE_WAY`] has not passed.
+    /// to one, or there comes to be within a second, as long as somebody wants the track.
     pub async fn try_another(&self, producer: &Producer) {
         if !self.ask_another(producer) {
             let mut wanted = producer.wanted();
