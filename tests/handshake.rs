@@ -60,6 +60,19 @@ async fn a_path_is_the_root_of_all_names() {
     .await;
 }
 
+/// draft-ietf-quic-ack-frequency.
+#[tokio::test]
+async fn clients_are_asked_to_acknowledge_less_often() {
+    let relay = TestRelay::start().await;
+    let conn = relay.dial(&["moq-lite-04"], limits()).await;
+    let asked = async {
+        while conn.stats().frame_rx.ack_frequency == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    common::soon(asked).await;
+}
+
 #[tokio::test]
 async fn outside_of_what_is_public_a_session_is_refused_with_a_reason() {
     every_dialect(async |dialect| {
