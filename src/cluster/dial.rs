@@ -194,7 +194,7 @@ impl Place<'_> {
         }
         let id = dials.origin.session();
         let (everything, dialect) = (Scope::everything(), peer.dialect);
-        let view = View::new(dials.origin.clone(), id, Path::root(), everything.clone(), everything, true);
+        let view = View::new(dials.origin.clone(), id, Path::root(), everything.clone(), everything, true).dialed();
         conn.set_windows(dials.windows.0, dials.windows.1);
         let link = Link {
             direction: Direction::Outbound,

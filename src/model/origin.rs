@@ -173,6 +173,7 @@ pub struct View {
     publish: Scope,
     subscribe: Scope,
     learned: bool,
+    dialed: bool,
     only_local: bool,
     /// It may announce and see what is for nodes alone.
     privileged: bool,
@@ -209,7 +210,22 @@ impl View {
         subscribe: Scope,
         learned: bool,
     ) -> Self {
-        Self { origin, session, root, publish, subscribe, learned, only_local: false, privileged: learned }
+        Self {
+            origin,
+            session,
+            root,
+            publish,
+            subscribe,
+            learned,
+            dialed: false,
+            only_local: false,
+            privileged: learned,
+        }
+    }
+
+    /// The same for a session on a connection that this node has opened.
+    pub fn dialed(self) -> Self {
+        Self { dialed: true, ..self }
     }
 
     /// The same for a node that is told only what is published on this one.

@@ -115,6 +115,7 @@ impl Publisher {
                 hops,
                 cost,
                 learned: self.view.learned,
+                dialed: self.view.dialed,
                 demand: self.demand.clone(),
                 share: self.share.clone(),
                 lost: None,

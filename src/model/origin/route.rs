@@ -23,6 +23,8 @@ pub struct Route {
     pub cost: Cost,
     /// It came from another node of the cluster.
     pub learned: bool,
+    /// Over a connection that this node has opened.
+    pub dialed: bool,
     /// Where to ask for tracks.
     pub demand: Arc<Watch<Demand>>,
     /// Where its groups are charged.
@@ -63,13 +65,26 @@ impl Route {
     /// the other's way for that, leave their own, which was the reason, and come back, for ever. What a way costs with
     /// nothing in use, and how long it is, only ever grows from node to node: a way that is worse by that is not changed
     /// to. As long as nothing is in use here, it may be, to join what is in use elsewhere.
+    ///
+    /// Of two nodes that have dialed each other, each tells everything twice. The second telling is no news.
     pub(super) fn yields_to(&self, other: &Self, in_use: InUse) -> bool {
+        if self.is_told_twice(other) {
+            return self.lost.is_some();
+        }
         let whole = |route: &Self| {
             let leaving = route.cost == Cost::LAST_RESORT;
             (leaving, route.hops.is_anonymous(), route.cost.cold, route.hops.len())
         };
         let joins = !in_use.0 && other.cost.cold != Cost::MAX;
         !other.learned || joins || whole(other) <= whole(self)
+    }
+
+    /// Whether the other one came from the same node at the same price, over the connection that was opened from the other
+    /// end. From the same end, the newer connection is the one that works.
+    fn is_told_twice(&self, other: &Self) -> bool {
+        let named = self.hops.iter().next_back().is_some_and(|node| !node.is_none());
+        let learned = self.learned && other.learned;
+        learned && named && self.dialed != other.dialed && self.hops == other.hops && self.cost == other.cost
     }
 
     /// Orders two routes to `path`; the lesser is better.
@@ -120,6 +135,7 @@ mod tests {
             hops: Hops::new(hops.iter().map(|h| HopId(*h))).unwrap(),
             cost: Cost { warm, cold: 10 },
             learned,
+            dialed: false,
             demand: Watch::new(Demand::default()),
             share: Cache::new(Limits::default()).publisher(),
             lost: None,
@@ -180,5 +196,21 @@ mod tests {
         let longer = way(&[7, 1, 2], 3, Cost::MAX);
         assert!(!unknown.yields_to(&longer, idle), "what it costs is not known: its length counts");
         assert!(longer.yields_to(&unknown, used) && !own.yields_to(&longer, idle));
+    }
+
+    #[test]
+    fn what_a_node_tells_over_two_connections_is_told_once() {
+        let idle = InUse(false);
+        let told = |hops, dialed| Route { dialed, ..route(1, hops, 0, true) };
+        let first = told(&[0, 7], true);
+        assert!(!first.yields_to(&told(&[0, 7], false), idle));
+        assert!(first.yields_to(&told(&[0, 7], true), idle), "it has dialed again");
+        assert!(first.yields_to(&told(&[0, 8], false), idle), "another node");
+        assert!(first.yields_to(&told(&[7], false), idle), "another way");
+        assert!(told(&[0, 0], true).yields_to(&told(&[0, 0], false), idle), "it may be another node");
+        let dear = Route { cost: Cost { warm: 5, cold: 5 }, ..first.clone() };
+        assert!(dear.yields_to(&told(&[0, 7], false), idle), "the other connection is cheaper");
+        let lost = Route { lost: Some(Instant::now()), ..first };
+        assert!(lost.yields_to(&told(&[0, 7], false), idle));
     }
 }

@@ -342,6 +342,24 @@ fn a_way_in_use_is_left_for_a_dearer_one_only_when_it_is_not_used_any_more() {
 }
 
 #[test]
+fn two_nodes_that_have_dialed_each_other_tell_everything_once() {
+    let origin = origin();
+    let node = || View::new(origin.clone(), origin.session(), path(""), Scope::everything(), Scope::everything(), true);
+    let mut accepted = node().publisher();
+    accepted.announce(&path("a"), hops(&[0, 7]), cost(0)).unwrap();
+    let track = view(&origin).track(&path("a"), "t", HopId::NONE).unwrap();
+    let producer = asked(&accepted).unwrap();
+
+    let mut dialed = node().dialed().publisher();
+    dialed.announce(&path("a"), hops(&[0, 7]), cost(0)).unwrap();
+    assert!(!producer.is_replaced() && asked(&dialed).is_none(), "what runs goes on where it is");
+    let other = view(&origin).track(&path("a"), "t", HopId::NONE).unwrap();
+    assert!(Arc::ptr_eq(&track, &other), "for whoever comes now, too");
+    accepted.unannounce(&path("a"));
+    assert!(asked(&dialed).is_some(), "the other one is the standby");
+}
+
+#[test]
 fn the_loss_of_the_only_session_fails_its_tracks() {
     let origin = origin();
     let publisher = source(&origin, "a", 1, 0);
