@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     http,
-    model::origin::{Origin, SessionId, View},
+    model::origin::{Neighbour, Origin, SessionId, View},
     session::{self, Hello, handshake},
     transport::{Closed, Connection, Dialed, Dialer, Target},
     types::{HopId, Path, Scope},
@@ -194,7 +194,8 @@ impl Place<'_> {
         }
         let id = dials.origin.session();
         let (everything, dialect) = (Scope::everything(), peer.dialect);
-        let view = View::new(dials.origin.clone(), id, Path::root(), everything.clone(), everything, true).dialed();
+        let view = View::new(dials.origin.clone(), id, Path::root(), everything.clone(), everything, true)
+            .next_to(Neighbour { name: Some(self.wanted.name.as_str().into()), dialed: true });
         conn.set_windows(dials.windows.0, dials.windows.1);
         let link = Link {
             direction: Direction::Outbound,

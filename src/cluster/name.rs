@@ -18,7 +18,7 @@ impl Name {
     }
 
     /// The name of a host or a URL.
-    pub(super) fn parse(text: &str) -> Result<Self, TargetError> {
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
         Target::parse(text).map(|target| Self::of(&target))
     }
 

@@ -20,7 +20,7 @@ use std::{
 
 pub use demand::{Demand, Fetch, Request};
 pub use publisher::{NotAnnounced, Publisher};
-pub use route::{Asker, Route};
+pub use route::{Asker, Neighbour, Route};
 pub use watcher::{Advert, Change, Changes, Renewed, ShowsHidden, Watcher};
 
 use tokio::time::{Instant, timeout};
@@ -173,7 +173,7 @@ pub struct View {
     publish: Scope,
     subscribe: Scope,
     learned: bool,
-    dialed: bool,
+    neighbour: Neighbour,
     only_local: bool,
     /// It may announce and see what is for nodes alone.
     privileged: bool,
@@ -217,15 +217,15 @@ impl View {
             publish,
             subscribe,
             learned,
-            dialed: false,
+            neighbour: Neighbour { name: None, dialed: false },
             only_local: false,
             privileged: learned,
         }
     }
 
-    /// The same for a session on a connection that this node has opened.
-    pub fn dialed(self) -> Self {
-        Self { dialed: true, ..self }
+    /// The same for a session with this node.
+    pub fn next_to(self, neighbour: Neighbour) -> Self {
+        Self { neighbour, ..self }
     }
 
     /// The same for a node that is told only what is published on this one.

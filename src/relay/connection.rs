@@ -16,8 +16,8 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{Shared, membership, stopped};
 use crate::{
     auth::{self, Farewell, Grant},
-    cluster::{self, Guest, Member},
-    model::origin::{SessionId, View},
+    cluster::{self, Guest, Member, Name},
+    model::origin::{Neighbour, SessionId, View},
     session::{self, Driver, Peer, Session, handshake},
     transport::{Closed, Connection, Greeting, Incoming, Traffic},
     types::{Certificate, PathError},
@@ -200,7 +200,12 @@ fn begin(shared: &Shared, id: SessionId, client: Box<Client>) -> Result<Served, 
     };
     conn.set_windows(receive, send);
     let (publish, subscribe) = (grant.publish.clone(), grant.subscribe.clone());
-    let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, node.is_some());
+    let view = View::new(shared.origin.clone(), id, grant.root.clone(), publish, subscribe, node.is_some()).next_to(
+        Neighbour {
+            name: called.and_then(|name| Name::parse(name).ok()).map(|name| name.as_str().into()),
+            dialed: false,
+        },
+    );
     let member = node.map(|node| {
         let (name, register) = (node.name.as_deref(), node.register.as_deref());
         let (hop, price, is_full) = (peer.setup.hop, peer.setup.cost, node.is_full);

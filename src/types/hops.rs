@@ -82,6 +82,19 @@ impl Hops {
         self.0.first().copied().filter(|hop| !hop.is_none())
     }
 
+    /// The chain without what a receiver has put before a publisher that has no identity.
+    pub fn as_told(&self) -> &[HopId] {
+        match self.0.as_slice() {
+            [_, told @ ..] if told.first().is_some_and(|hop| hop.is_none()) => told,
+            told => told,
+        }
+    }
+
+    /// Who has announced it; [`HopId::NONE`] without an identity.
+    pub fn last(&self) -> HopId {
+        self.0.last().copied().unwrap_or_default()
+    }
+
     /// Whether `hop` is known to be in the chain.
     pub fn contains(&self, hop: HopId) -> bool {
         self.0.iter().any(|h| h.is(hop))

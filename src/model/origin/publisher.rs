@@ -115,7 +115,7 @@ impl Publisher {
                 hops,
                 cost,
                 learned: self.view.learned,
-                dialed: self.view.dialed,
+                neighbour: self.view.neighbour.clone(),
                 demand: self.demand.clone(),
                 share: self.share.clone(),
                 lost: None,

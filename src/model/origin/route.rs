@@ -23,14 +23,23 @@ pub struct Route {
     pub cost: Cost,
     /// It came from another node of the cluster.
     pub learned: bool,
-    /// Over a connection that this node has opened.
-    pub dialed: bool,
+    /// Which node that is, and who has opened the connection to it.
+    pub neighbour: Neighbour,
     /// Where to ask for tracks.
     pub demand: Arc<Watch<Demand>>,
     /// Where its groups are charged.
     pub share: Arc<Share>,
     /// Its session is gone, and until when another route may take its place. Nobody answers what it is asked.
     pub lost: Option<Instant>,
+}
+
+/// The node at the other end of a connection.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Neighbour {
+    /// What it is called, in one spelling.
+    pub name: Option<Arc<str>>,
+    /// This node has opened the connection.
+    pub dialed: bool,
 }
 
 /// The peer a route is wanted for: nothing goes back where it came from.
@@ -82,9 +91,10 @@ impl Route {
     /// Whether the other one came from the same node at the same price, over the connection that was opened from the other
     /// end. From the same end, the newer connection is the one that works.
     fn is_told_twice(&self, other: &Self) -> bool {
-        let named = self.hops.iter().next_back().is_some_and(|node| !node.is_none());
-        let learned = self.learned && other.learned;
-        learned && named && self.dialed != other.dialed && self.hops == other.hops && self.cost == other.cost
+        let (own, its) = (&self.neighbour, &other.neighbour);
+        let is_same = self.hops.last().is(other.hops.last()) || (own.name.is_some() && own.name == its.name);
+        let both_ways = self.learned && other.learned && own.dialed != its.dialed;
+        both_ways && is_same && self.hops.as_told() == other.hops.as_told() && self.cost == other.cost
     }
 
     /// Orders two routes to `path`; the lesser is better.
@@ -135,7 +145,7 @@ mod tests {
             hops: Hops::new(hops.iter().map(|h| HopId(*h))).unwrap(),
             cost: Cost { warm, cold: 10 },
             learned,
-            dialed: false,
+            neighbour: Neighbour::default(),
             demand: Watch::new(Demand::default()),
             share: Cache::new(Limits::default()).publisher(),
             lost: None,
@@ -201,16 +211,27 @@ mod tests {
     #[test]
     fn what_a_node_tells_over_two_connections_is_told_once() {
         let idle = InUse(false);
-        let told = |hops, dialed| Route { dialed, ..route(1, hops, 0, true) };
-        let first = told(&[0, 7], true);
-        assert!(!first.yields_to(&told(&[0, 7], false), idle));
-        assert!(first.yields_to(&told(&[0, 7], true), idle), "it has dialed again");
-        assert!(first.yields_to(&told(&[0, 8], false), idle), "another node");
-        assert!(first.yields_to(&told(&[7], false), idle), "another way");
-        assert!(told(&[0, 0], true).yields_to(&told(&[0, 0], false), idle), "it may be another node");
+        let called = |name: &str, dialed| Neighbour { name: Some(name.into()), dialed };
+        let told = |hops, dialed| Route { neighbour: Neighbour { name: None, dialed }, ..route(1, hops, 0, true) };
+        let first = told(&[11, 0, 7], true);
+        assert!(
+            !first.yields_to(&told(&[12, 0, 7], false), idle),
+            "each connection has put something of its own in front"
+        );
+        assert!(!told(&[3, 7], true).yields_to(&told(&[3, 7], false), idle));
+        assert!(first.yields_to(&told(&[12, 0, 7], true), idle), "it has dialed again");
+        assert!(first.yields_to(&told(&[12, 0, 8], false), idle), "another node");
+        assert!(first.yields_to(&told(&[3, 7], false), idle), "another way");
         let dear = Route { cost: Cost { warm: 5, cold: 5 }, ..first.clone() };
-        assert!(dear.yields_to(&told(&[0, 7], false), idle), "the other connection is cheaper");
+        assert!(dear.yields_to(&told(&[12, 0, 7], false), idle), "the other connection is cheaper");
         let lost = Route { lost: Some(Instant::now()), ..first };
-        assert!(lost.yields_to(&told(&[0, 7], false), idle));
+        assert!(lost.yields_to(&told(&[12, 0, 7], false), idle));
+
+        // Nodes of the 0.10 line have no identity, but a name.
+        let (dialed, accepted) = (told(&[11, 0], true), told(&[12, 0], false));
+        assert!(dialed.yields_to(&accepted, idle), "it may be another node");
+        let dialed = Route { neighbour: called("a", true), ..dialed };
+        assert!(!dialed.yields_to(&Route { neighbour: called("a", false), ..accepted.clone() }, idle));
+        assert!(dialed.yields_to(&Route { neighbour: called("b", false), ..accepted }, idle), "another node");
     }
 }

@@ -346,12 +346,12 @@ fn two_nodes_that_have_dialed_each_other_tell_everything_once() {
     let origin = origin();
     let node = || View::new(origin.clone(), origin.session(), path(""), Scope::everything(), Scope::everything(), true);
     let mut accepted = node().publisher();
-    accepted.announce(&path("a"), hops(&[0, 7]), cost(0)).unwrap();
+    accepted.announce(&path("a"), hops(&[11, 0, 7]), cost(0)).unwrap();
     let track = view(&origin).track(&path("a"), "t", HopId::NONE).unwrap();
     let producer = asked(&accepted).unwrap();
 
-    let mut dialed = node().dialed().publisher();
-    dialed.announce(&path("a"), hops(&[0, 7]), cost(0)).unwrap();
+    let mut dialed = node().next_to(Neighbour { name: None, dialed: true }).publisher();
+    dialed.announce(&path("a"), hops(&[12, 0, 7]), cost(0)).unwrap();
     assert!(!producer.is_replaced() && asked(&dialed).is_none(), "what runs goes on where it is");
     let other = view(&origin).track(&path("a"), "t", HopId::NONE).unwrap();
     assert!(Arc::ptr_eq(&track, &other), "for whoever comes now, too");

@@ -184,7 +184,7 @@ impl<'a> Incoming<'a> {
     /// The full chain with the peer at its end (moq-lite, "hops, identity and loops").
     fn chain(&self, mut hops: Hops) -> Option<Hops> {
         if self.session.dialect.hops == HopForm::SenderAppends {
-            self.session.learn_hop(hops.iter().next_back().unwrap_or_default());
+            self.session.learn_hop(hops.last());
         }
         if self.session.dialect.hops == HopForm::ReceiverAppends {
             if hops.contains(self.peer) {
