@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{
+    QUIET_CPU_PCT,
     entrant::Entrant,
     fair,
     shape::{Case, Kind, Shape},
@@ -63,6 +64,12 @@ impl Sample {
             (Purpose::Round(n), Ok(report)) => Some((n, report)),
             _ => None,
         }
+    }
+
+    /// Whether others took so much of the cores that its latencies are theirs. What memory a session takes, they cannot
+    /// change.
+    pub(crate) fn disturbed(&self) -> bool {
+        self.kind != Kind::Idle && self.round().is_some_and(|(_, report)| report.others_cpu_pct > QUIET_CPU_PCT)
     }
 
     /// Where and when, as a reader of notes wants it.
