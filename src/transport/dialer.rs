@@ -33,6 +33,11 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Silence after which a sign of life is sent: links are few, and a node that was restarted answers it at once.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
+/// How long a QUIC handshake is given before another one begins beside it. A handshake sends its first packet again after
+/// 1, 3 and 7 seconds, and a way that is open again is found no sooner. Halved, a node that is away gets twice the packets;
+/// doubled, it is found to be back two seconds later.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Dials, from one UDP socket on the runtime it was made on. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dialer {
@@ -179,7 +184,11 @@ impl Dialer {
         let crypto = QuicClientConfig::try_from(tls).map_err(NoAnswer::of)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
         config.transport_config(Arc::new(listener::transport(&self.quic)));
-        self.endpoint.connect_with(config, address, name).map_err(NoAnswer::of)?.await.map_err(NoAnswer::of)
+        persistent(|| {
+            let connecting = self.endpoint.connect_with(config.clone(), address, name);
+            async move { connecting.map_err(NoAnswer::of)?.await.map_err(NoAnswer::of) }
+        })
+        .await
     }
 
     /// Streams of each kind that whoever was dialed may have open at once, if that is set.
@@ -253,6 +262,18 @@ fn plain(
     Ok(Dialed { conn, protocol, path: Some(path), remote })
 }
 
+/// Tries, and tries again beside that, until one attempt has come to an end.
+async fn persistent<T, F: Future<Output = Result<T, NoAnswer>>>(attempt: impl Fn() -> F) -> Result<T, NoAnswer> {
+    let mut running = FuturesUnordered::new();
+    loop {
+        running.push(attempt());
+        tokio::select! {
+            Some(done) = running.next() => return done,
+            () = sleep(AGAIN) => {}
+        }
+    }
+}
+
 /// Tries one after the other, each a while after the one before or as soon as that has failed; the first success, or
 /// else the first failure.
 async fn staggered<T, F: Future<Output = Result<T, NoAnswer>>>(
@@ -305,6 +326,21 @@ mod tests {
         });
         assert_eq!(answer.await, Ok(3));
         assert_eq!(started.elapsed(), 2 * race);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_answer_is_asked_again() {
+        let started = Instant::now();
+        let asked = std::cell::Cell::new(0);
+        let answer = persistent(|| {
+            asked.set(asked.get() + 1);
+            let time = asked.get();
+            async move { if time < 3 { std::future::pending().await } else { Ok(time) } }
+        });
+        assert_eq!(answer.await, Ok(3));
+        assert_eq!(started.elapsed(), 2 * AGAIN);
+        let refused = persistent(|| async { Err::<(), _>(NoAnswer("refused".to_owned())) });
+        assert_eq!(refused.await, Err(NoAnswer("refused".to_owned())));
     }
 
     #[tokio::test(start_paused = true)]
