@@ -1,6 +1,7 @@
 //! WebSocket: which framing and protocol a subprotocol stands for, and from an upgraded HTTP connection to a session.
 
 mod alive;
+mod read_ahead;
 mod stranger;
 
 use std::{
@@ -24,11 +25,12 @@ use qmux::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::{alive::Alive, stranger::Stranger};
+use self::{alive::Alive, read_ahead::ReadAhead, stranger::Stranger};
 use super::{last_words::LastWords, stream};
 
-/// What is read at a time. Halved, large frames take twice the system calls; doubled, every session holds that much more.
-const READ_BUFFER: usize = 4 << 10;
+/// What is read at a time from somebody who says little. Halved, reads become smaller with every message, as
+/// `BytesMut` remembers no less; doubled, every session holds that much more.
+const READ_BUFFER: usize = 1 << 10;
 /// Between pings. Halved, idle sessions cost more packets; doubled, a dead peer is noticed later.
 const PING: Duration = Duration::from_secs(5);
 /// Silence after which a peer is gone: three pings without an answer.
@@ -115,7 +117,7 @@ pub(super) async fn accept(
     let io = upgrading.await?;
     let Subprotocol { version, protocol, .. } = subprotocol;
     let trust = Arc::<AtomicBool>::default();
-    let io = LastWords::new(Stranger::new(io, trust.clone()));
+    let io = LastWords::new(ReadAhead::new(Stranger::new(io, trust.clone())));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(version))).await;
     let session: Session = Upgraded::new(Alive::new(socket))
         .with_alpn(version.alpn())
@@ -136,9 +138,10 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let mut request = url.into_client_request().map_err(io::Error::other)?;
     let list = offered.join(", ").try_into().map_err(io::Error::other)?;
     request.headers_mut().insert(SUBPROTOCOLS, list);
-    let (socket, response) = client_async_with_config(request, LastWords::new(io), Some(limits(Version::WebTransport)))
-        .await
-        .map_err(io::Error::other)?;
+    let (socket, response) =
+        client_async_with_config(request, LastWords::new(ReadAhead::new(io)), Some(limits(Version::WebTransport)))
+            .await
+            .map_err(io::Error::other)?;
     let chosen = response.headers().get(SUBPROTOCOLS).and_then(|name| name.to_str().ok());
     let choice = Subprotocol::choose(chosen.as_slice(), protocols, true);
     let Some(Subprotocol { version, protocol, .. }) = choice else {
