@@ -5,6 +5,7 @@
 //! without [`SendStream::finish`] is reset, so an interruption never looks like an end.
 
 pub mod config;
+mod congestion;
 pub mod dialer;
 pub mod incoming;
 mod last_words;

@@ -4,13 +4,14 @@ use std::{io, sync::Arc, time::Duration};
 
 use quinn::{
     AckFrequencyConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig,
-    VarInt, congestion,
+    VarInt,
     crypto::{HmacKey, rustls::QuicServerConfig},
 };
 
 use super::{
     Incoming,
-    config::{Congestion, Quic, Server, Streams},
+    config::{Quic, Server, Streams},
+    congestion,
     port::{Ids, Share},
 };
 
@@ -103,18 +104,8 @@ pub(super) fn transport(quic: &Quic) -> TransportConfig {
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)
         .enable_segmentation_offload(quic.gso)
-        .mtu_discovery_config(mtu);
-    match quic.congestion_control {
-        Congestion::Cubic => {
-            transport.congestion_controller_factory(Arc::new(congestion::CubicConfig::default()));
-        }
-        Congestion::Bbr => {
-            transport.congestion_controller_factory(Arc::new(congestion::BbrConfig::default()));
-        }
-        Congestion::NewReno => {
-            transport.congestion_controller_factory(Arc::new(congestion::NewRenoConfig::default()));
-        }
-    }
+        .mtu_discovery_config(mtu)
+        .congestion_controller_factory(congestion::factory(quic.congestion_control));
     transport
 }
 

@@ -35,7 +35,8 @@ pub enum Congestion {
     /// By lost packets (RFC 9438).
     Cubic,
     /// By what arrives and how long it takes. A path that loses one packet in a hundred for no reason still carries video,
-    /// which CUBIC takes for congestion; it costs some more CPU.
+    /// which CUBIC takes for congestion; it costs some more CPU. The window is never less than what the path has lately
+    /// carried within 50 ms.
     #[default]
     Bbr,
     /// By lost packets, as QUIC has it (RFC 9002 §7).
