@@ -1,8 +1,8 @@
 //! How the rate of a connection is found (RFC 9002 §7): the library's controllers, one of them with a floor.
 //!
-//! BBR keeps as much in flight as a path carries within its shortest round trip. Where that is far shorter than the usual one, as
-//! between two busy machines in one building, four packets are left, and a viewer of 10 Mbit/s falls behind by seconds. So
-//! its window never is less than what the path has lately carried within [`REACH`].
+//! BBR keeps as much in flight as a path carries within its shortest round trip. Where that is far shorter than the usual
+//! one, as between two busy machines in one building, four packets are left, and a viewer of 10 Mbit/s falls behind by
+//! seconds. So its window never is less than what the path has lately carried within [`REACH`].
 
 use std::{
     any::Any,
@@ -18,8 +18,8 @@ use super::config::Congestion;
 /// Round trips up to this long do not slow a connection down. Halved, a peer that acknowledges after its 25 ms on a busy
 /// machine is slowed down; doubled, a full path makes its packets wait that much longer.
 const REACH: Duration = Duration::from_millis(50);
-/// For how long it counts, up to twice, what a path has carried. Halved, a pause between two frames makes it forgotten;
-/// doubled, a path that has become slower is overfilled for that much longer.
+/// For how long it counts, up to twice, what a path has carried; acknowledgements are the clock. Halved, a pause between
+/// two frames makes it forgotten; doubled, a path that has become slower is overfilled for that much longer.
 const LATELY: Duration = Duration::from_secs(2);
 /// The part of what is carried that may be lost. Halved, paths that lose packets for no reason have no floor; doubled,
 /// paths that are full are given more than they hold.
@@ -29,12 +29,12 @@ const LOSS: u64 = 8;
 pub(super) fn factory(congestion: Congestion) -> Arc<dyn ControllerFactory + Send + Sync> {
     match congestion {
         Congestion::Cubic => Arc::new(CubicConfig::default()),
-        Congestion::Bbr => Arc::new(FlooredConfig(Arc::default())),
+        Congestion::Bbr => Arc::new(FlooredConfig(Arc::new(BbrConfig::default()))),
         Congestion::NewReno => Arc::new(NewRenoConfig::default()),
     }
 }
 
-struct FlooredConfig(Arc<BbrConfig>);
+struct FlooredConfig(Arc<dyn ControllerFactory + Send + Sync>);
 
 impl ControllerFactory for FlooredConfig {
     fn build(self: Arc<Self>, now: Instant, mtu: u16) -> Box<dyn Controller> {
@@ -141,9 +141,96 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use quinn::{
+        ClientConfig, Endpoint, ServerConfig, TransportConfig,
+        crypto::rustls::{QuicClientConfig, QuicServerConfig},
+    };
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::transport::{
+        config::{Tls, Trust},
+        tls::{self, Identity, Over},
+    };
+
+    const ALPN: &str = "moq-lite-05";
 
     const MTU: u64 = 1200;
+
+    /// A controller whose window never changes.
+    #[derive(Clone)]
+    struct Still;
+
+    impl Still {
+        const WINDOW: u64 = 10 * MTU;
+    }
+
+    impl Controller for Still {
+        fn on_congestion_event(&mut self, _: Instant, _: Instant, _: bool, _: u64) {}
+
+        fn on_mtu_update(&mut self, _: u16) {}
+
+        fn window(&self) -> u64 {
+            Self::WINDOW
+        }
+
+        fn clone_box(&self) -> Box<dyn Controller> {
+            Box::new(Self)
+        }
+
+        fn initial_window(&self) -> u64 {
+            Self::WINDOW
+        }
+
+        fn into_any(self: Box<Self>) -> Box<dyn Any> {
+            self
+        }
+    }
+
+    impl ControllerFactory for Still {
+        fn build(self: Arc<Self>, _: Instant, _: u16) -> Box<dyn Controller> {
+            Box::new(Self)
+        }
+    }
+
+    #[test]
+    fn bbr_is_the_one_with_a_floor() {
+        let is_floored = |congestion| factory(congestion).build(Instant::now(), MTU as u16).into_any().is::<Floored>();
+        assert!(is_floored(Congestion::Bbr));
+        assert!(!is_floored(Congestion::Cubic) && !is_floored(Congestion::NewReno));
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_acknowledges_raises_the_window() {
+        let identity = Identity::load(&Tls { generate: vec!["localhost".into()], ..Tls::default() }).unwrap();
+        let served = QuicServerConfig::try_from(identity.server_config(&[ALPN]).unwrap()).unwrap();
+        let trust = Trust { disable_verify: true, ..Trust::default() };
+        let dialed = tls::client_config(&trust, None, Over::Quic, &[ALPN]).unwrap();
+        let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(dialed).unwrap()));
+        let mut transport = TransportConfig::default();
+        transport.congestion_controller_factory(Arc::new(FlooredConfig(Arc::new(Still))));
+        let mut server = ServerConfig::with_crypto(Arc::new(served));
+        server.transport_config(Arc::new(transport));
+        let server = Endpoint::server(server, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let client = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let connecting = client.connect_with(config, server.local_addr().unwrap(), "localhost").unwrap();
+        let (ours, theirs) = tokio::join!(async { server.accept().await.unwrap().await.unwrap() }, connecting);
+        let theirs = theirs.unwrap();
+        let reading = tokio::spawn(async move {
+            let mut stream = theirs.accept_uni().await.unwrap();
+            while let Ok(Some(_)) = stream.read_chunk(usize::MAX, true).await {}
+        });
+        let mut stream = ours.open_uni().await.unwrap();
+        let raised = async {
+            while ours.stats().path.cwnd <= Still::WINDOW {
+                stream.write_all(&[0; 10_000]).await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(60), raised).await.expect("a machine that carries 12 kB in 50 ms");
+        reading.abort();
+    }
 
     /// A path that carries so many bytes each millisecond, for so many of them.
     fn carry(carried: &mut Carried, from: Instant, each: u64, ms: u64) -> Instant {

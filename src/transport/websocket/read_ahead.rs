@@ -19,10 +19,8 @@ const AHEAD: usize = 16 << 10;
 /// A connection that is read ahead while it has much to say.
 pub(super) struct ReadAhead<T> {
     io: T,
-    /// What has been read and not been asked for yet.
+    /// What has been read and not been asked for yet; there from the first read that took all there was room for.
     ahead: Option<Ahead>,
-    /// The last read took all there was room for.
-    more: bool,
 }
 
 struct Ahead {
@@ -33,24 +31,22 @@ struct Ahead {
 
 impl<T> ReadAhead<T> {
     pub(super) const fn new(io: T) -> Self {
-        Self { io, ahead: None, more: false }
+        Self { io, ahead: None }
     }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { io, ahead, more } = self.get_mut();
-        if ahead.is_none() && !*more {
-            let before = buf.filled().len();
+        let Self { io, ahead } = self.get_mut();
+        let Some(held) = ahead else {
             ready!(Pin::new(io).poll_read(cx, buf))?;
-            *more = buf.remaining() == 0 && buf.filled().len() > before;
+            *ahead = (buf.remaining() == 0).then(Ahead::new);
             return Poll::Ready(Ok(()));
-        }
-        let held = ahead.get_or_insert_with(Ahead::new);
+        };
         if held.start == held.end {
             let mut room = ReadBuf::new(&mut held.bytes);
             let read = Pin::new(io).poll_read(cx, &mut room);
-            (held.start, held.end, *more) = (0, room.filled().len(), room.remaining() == 0);
+            (held.start, held.end) = (0, room.filled().len());
             if held.end == 0 {
                 *ahead = None;
                 return read;
@@ -60,7 +56,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
         let taken = buf.remaining().min(rest.len());
         buf.put_slice(&rest[..taken]);
         held.start += taken;
-        if held.start == held.end && !*more {
+        if held.start == held.end && held.end < AHEAD {
             *ahead = None;
         }
         Poll::Ready(Ok(()))
