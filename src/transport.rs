@@ -4,6 +4,7 @@
 //! the peer does not take leaves its bytes with the caller, so nothing queues here. A send stream that is dropped
 //! without [`SendStream::finish`] is reset, so an interruption never looks like an end.
 
+mod burst;
 pub mod config;
 mod congestion;
 pub mod dialer;

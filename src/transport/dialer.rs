@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use quinn::{Endpoint, EndpointConfig, crypto::rustls::QuicClientConfig};
+use quinn::{Endpoint, EndpointConfig, Runtime, TokioRuntime, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::ServerName;
 use tokio::{
     net::{TcpStream, UnixStream},
@@ -14,7 +14,7 @@ use web_transport_quinn::{Session, proto::ConnectRequest};
 use web_transport_trait::Session as _;
 
 use super::{
-    Connection, Target,
+    Connection, Target, burst,
     config::{self, Client, Quic},
     incoming::HTTP3,
     listener, quic,
@@ -79,7 +79,7 @@ impl Dialer {
         // A machine without IPv6 has no such address.
         let socket =
             if bind.ip().is_unspecified() { bound.or_else(|_| std::net::UdpSocket::bind(any)) } else { bound }?;
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(quinn::TokioRuntime))?;
+        let endpoint = burst::endpoint(EndpointConfig::default(), None, TokioRuntime.wrap_udp_socket(socket)?)?;
         let quic = dialed(&config.quic, &config.client.quic);
         Ok(Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic) })
     }

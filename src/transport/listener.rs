@@ -9,7 +9,7 @@ use quinn::{
 };
 
 use super::{
-    Incoming,
+    Incoming, burst,
     config::{Quic, Server, Streams},
     congestion,
     port::{Ids, Share},
@@ -53,15 +53,13 @@ pub struct Listener(Endpoint);
 impl Listener {
     /// Serves QUIC on a worker's share of a port.
     pub fn new(share: Share, terms: Terms) -> io::Result<Self> {
-        let runtime = Arc::new(quinn::TokioRuntime);
         let ids = Ids(share.place());
         let mut endpoint = EndpointConfig::default();
         endpoint.cid_generator(move || Box::new(ids));
         if let Some(reset) = terms.reset {
             endpoint.reset_key(reset);
         }
-        let socket = share.open(&*runtime)?;
-        Endpoint::new_with_abstract_socket(endpoint, Some(terms.config), socket, runtime).map(Self)
+        burst::endpoint(endpoint, Some(terms.config), share.open()?).map(Self)
     }
 
     /// The next client; `None` once the listener is closed.

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use quinn::{AsyncUdpSocket, Runtime};
+use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
 use tracing::warn;
 
 use self::exchange::{Exchange, Sorted};
@@ -68,8 +68,8 @@ impl Share {
     }
 
     /// What an endpoint reads and writes, on the runtime it is called on.
-    pub(super) fn open(self, runtime: &dyn Runtime) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        let socket = runtime.wrap_udp_socket(self.socket)?;
+    pub(super) fn open(self) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let socket = TokioRuntime.wrap_udp_socket(self.socket)?;
         Ok(match self.exchange {
             Some(exchange) => Arc::new(Sorted::new(socket, self.place, exchange)),
             None => socket,

@@ -1,0 +1,160 @@
+//! Lets a connection send a burst whole, in as few system calls as the kernel takes it.
+//!
+//! quinn's connections write 10 packets at a time and give way after 20. A frame of 30 packets then takes three system
+//! calls, and its end waits until every other connection has sent its beginning: all viewers are as late as the last.
+//! Bursts are joined by the socket (`joined`), which this runtime's tasks empty when they give way.
+
+mod joined;
+
+use std::{
+    io,
+    net::UdpSocket,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig, TokioRuntime, UdpPoller};
+
+use self::joined::Joined;
+
+/// After how many packets quinn's connections give way (`MAX_TRANSMIT_DATAGRAMS`).
+const TURN: usize = 20;
+/// How many turns a connection gets at once: 120 KB. Halved, a frame of HD is sent in two parts; doubled, a viewer who
+/// catches up keeps others waiting for twice as long.
+const TURNS: usize = 4;
+
+/// An endpoint whose connections send so.
+pub(super) fn endpoint(
+    config: EndpointConfig,
+    server: Option<ServerConfig>,
+    socket: Arc<dyn AsyncUdpSocket>,
+) -> io::Result<Endpoint> {
+    let socket = Arc::new(Joined::new(socket));
+    Endpoint::new_with_abstract_socket(config, server, socket.clone(), Arc::new(Bursts(socket)))
+}
+
+/// quinn's runtime on tokio, for an endpoint that sends through this socket.
+#[derive(Debug)]
+struct Bursts(Arc<Joined>);
+
+impl Runtime for Bursts {
+    fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
+        TokioRuntime.new_timer(at)
+    }
+
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(Sending { task, socket: self.0.clone(), writable: None });
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        TokioRuntime.wrap_udp_socket(socket)
+    }
+
+    fn now(&self) -> Instant {
+        TokioRuntime.now()
+    }
+}
+
+/// A connection's task.
+struct Sending {
+    task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    socket: Arc<Joined>,
+    /// Made when the kernel first has no room.
+    writable: Option<Pin<Box<dyn UdpPoller>>>,
+}
+
+impl Future for Sending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut polled = Poll::Pending;
+        for _ in 0..TURNS {
+            let before = self.socket.packets();
+            polled = self.task.as_mut().poll(cx);
+            if polled.is_ready() || self.socket.packets().wrapping_sub(before) < TURN {
+                break;
+            }
+        }
+        while self.socket.flush().is_err() {
+            let Self { socket, writable, .. } = &mut *self;
+            let writable = writable.get_or_insert_with(|| socket.clone().create_io_poller());
+            if writable.as_mut().poll_writable(cx).is_pending() {
+                break;
+            }
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::{joined::tests::Fake, *};
+
+    /// A task that sends so many packets whenever it is polled, and how often that was.
+    fn sending(fake: &Arc<Fake>, packets: usize) -> (Pin<Box<Sending>>, Arc<AtomicUsize>) {
+        let socket = Arc::new(Joined::new(fake.clone()));
+        let polls = Arc::new(AtomicUsize::new(0));
+        let (counter, sender) = (polls.clone(), socket.clone());
+        let task = Box::pin(std::future::poll_fn(move |_| {
+            counter.fetch_add(1, SeqCst);
+            for sent in (0..packets).step_by(10) {
+                sender.try_send(&joined::tests::packets(1, (packets - sent).min(10))).unwrap();
+            }
+            Poll::Pending
+        }));
+        (Box::pin(Sending { task, socket, writable: None }), polls)
+    }
+
+    fn poll(task: &mut Pin<Box<Sending>>) {
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        assert!(task.as_mut().poll(&mut cx).is_pending());
+    }
+
+    #[test]
+    fn who_gave_way_goes_on_for_some_turns() {
+        let fake = Arc::new(Fake::default());
+        let (mut task, polls) = sending(&fake, TURN);
+        poll(&mut task);
+        assert_eq!(polls.load(SeqCst), TURNS);
+        assert_eq!(fake.sent().iter().sum::<usize>(), TURNS * TURN);
+    }
+
+    #[test]
+    fn who_has_no_more_is_not_asked_again() {
+        for packets in [0, 1, TURN - 1] {
+            let fake = Arc::new(Fake::default());
+            let (mut task, polls) = sending(&fake, packets);
+            poll(&mut task);
+            assert_eq!(polls.load(SeqCst), 1, "{packets} packets");
+            assert_eq!(fake.sent().iter().sum::<usize>(), packets, "a burst without an end is sent, too");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_did_not_take_is_sent_once_it_does() {
+        let fake = Arc::new(Fake::default());
+        let (mut task, polls) = sending(&fake, 10);
+        fake.block(true);
+        poll(&mut task);
+        assert_eq!((fake.sent(), fake.waiting()), (vec![], 1), "it waits for the socket");
+        fake.block(false);
+        poll(&mut task);
+        assert_eq!((fake.sent(), polls.load(SeqCst)), (vec![20], 2));
+    }
+
+    #[test]
+    fn what_a_task_sends_last_is_sent() {
+        let fake = Arc::new(Fake::default());
+        let socket = Arc::new(Joined::new(fake.clone()));
+        let sender = socket.clone();
+        let task = Box::pin(async move { sender.try_send(&joined::tests::packets(1, 10)).unwrap() });
+        let mut task = Sending { task, socket, writable: None };
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        assert!(Pin::new(&mut task).poll(&mut cx).is_ready());
+        assert_eq!(fake.sent(), [10]);
+    }
+}
