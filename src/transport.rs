@@ -148,9 +148,9 @@ impl Connection {
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.accept_bi().await,
-            // Much larger than that of QUIC, for which no session needs to hold a place.
+            // In boxes: larger than that of QUIC, for which no session needs to hold a place.
             Self::Stream(c) => Box::pin(c.accept_bi()).await,
-            Self::Memory(c) => c.accept_bi().await,
+            Self::Memory(c) => Box::pin(c.accept_bi()).await,
         }
     }
 
@@ -159,7 +159,7 @@ impl Connection {
         match self {
             Self::Quic(c) => c.accept_uni().await,
             Self::Stream(c) => Box::pin(c.accept_uni()).await,
-            Self::Memory(c) => c.accept_uni().await,
+            Self::Memory(c) => Box::pin(c.accept_uni()).await,
         }
     }
 
@@ -168,7 +168,7 @@ impl Connection {
         match self {
             Self::Quic(c) => c.open_bi().await,
             Self::Stream(c) => Box::pin(c.open_bi()).await,
-            Self::Memory(c) => c.open_bi().await,
+            Self::Memory(c) => Box::pin(c.open_bi()).await,
         }
     }
 

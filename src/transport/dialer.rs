@@ -145,7 +145,7 @@ impl Dialer {
                 Ok(Dialed { conn: Connection::Stream(conn), protocol, path: None, remote: Some(address) })
             }
             (Door::Tcp { .. }, Some(tls)) => {
-                let mut client = qmux::tls::Client::new(Arc::new(tls)).with_session_config(stream::config());
+                let mut client = qmux::tls::Client::new(Arc::new(tls)).with_session_config(stream::config(FRAMING));
                 for protocol in protocols {
                     client = client.with_protocol(protocol, &[FRAMING]);
                 }

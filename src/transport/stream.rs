@@ -43,9 +43,9 @@ const IDLE: Duration = Duration::from_secs(15);
 /// How long a peer may take to its transport parameters.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How sessions are served, whatever carries them.
-pub(super) fn config() -> qmux::Config {
-    let mut config = qmux::Config::default();
+/// How sessions in this framing are served, whatever carries them.
+pub(super) fn config(version: Version) -> qmux::Config {
+    let mut config = qmux::Config::new(version);
     config.max_streams_bidi = BI_STREAMS;
     config.max_streams_uni = UNI_STREAMS;
     config.rtt_interval = MEASURE;
@@ -75,8 +75,7 @@ pub(super) async fn start<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stats: Option<SharedSocketStats>,
     protocols: &[&str],
 ) -> Result<Session, Error> {
-    let mut config = config();
-    config.version = FRAMING;
+    let mut config = config(FRAMING);
     config.protocol = Protocol::Negotiate(protocols.iter().copied().map(Into::into).collect());
     let mut socket = Stream::new(LastWords::new(io), FRAMING, config.max_record_size);
     if let Some(stats) = stats {

@@ -1,20 +1,18 @@
 //! WebSocket: which framing and protocol a subprotocol stands for, and from an upgraded HTTP connection to a session.
 
-mod alive;
+mod messages;
 mod read_ahead;
 mod stranger;
 
 use std::{
     fmt, io,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use futures::future::BoxFuture;
 use qmux::{
     Session, Version,
     ws::{
-        KeepAlive, Upgraded,
         tokio_tungstenite::{WebSocketStream, client_async_with_config},
         tungstenite::{
             client::IntoClientRequest,
@@ -25,16 +23,12 @@ use qmux::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::{alive::Alive, read_ahead::ReadAhead, stranger::Stranger};
+use self::{messages::Messages, read_ahead::ReadAhead, stranger::Stranger};
 use super::{last_words::LastWords, stream};
 
 /// What is read at a time from somebody who says little. Halved, reads become smaller with every message, as
 /// `BytesMut` remembers no less; doubled, every session holds that much more.
 const READ_BUFFER: usize = 1 << 10;
-/// Between pings. Halved, idle sessions cost more packets; doubled, a dead peer is noticed later.
-const PING: Duration = Duration::from_secs(5);
-/// Silence after which a peer is gone: three pings without an answer.
-const DEAD: Duration = Duration::from_secs(15);
 /// The largest message of a framing with records, which are smaller.
 const MAX_MESSAGE: usize = 64 << 10;
 /// The largest message of the `webtransport` framing, which puts into one what was written at once: a whole frame.
@@ -119,11 +113,8 @@ pub(super) async fn accept(
     let trust = Arc::<AtomicBool>::default();
     let io = LastWords::new(ReadAhead::new(Stranger::new(io, trust.clone())));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(version))).await;
-    let session: Session = Upgraded::new(Alive::new(socket))
-        .with_alpn(version.alpn())
-        .with_session_config(stream::config())
-        .with_keep_alive(KeepAlive::new(PING, DEAD))
-        .accept();
+    let config = stream::config(version);
+    let session = Session::accept(Messages::new(socket, &config), config).await.map_err(io::Error::other)?;
     Ok((stream::Connection::with_trust(session, trust), protocol))
 }
 
@@ -147,11 +138,8 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let Some(Subprotocol { version, protocol, .. }) = choice else {
         return Err(io::Error::other("no subprotocol in common"));
     };
-    let session: Session = Upgraded::new(Alive::new(socket))
-        .with_alpn(version.alpn())
-        .with_session_config(stream::config())
-        .with_keep_alive(KeepAlive::new(PING, DEAD))
-        .connect();
+    let config = stream::config(version);
+    let session = Session::connect(Messages::new(socket, &config), config).await.map_err(io::Error::other)?;
     Ok((stream::Connection::new(session), protocol))
 }
 
