@@ -466,9 +466,14 @@ async fn a_silent_peer_is_pinged_and_then_gone() {
 
 #[tokio::test]
 async fn a_peer_that_answers_pings_stays() {
+    // QX_TRANSPORT_PARAMETERS without any.
+    const PARAMETERS: &[u8] = &[0xff, 0x51, 0x53, 0x30, 0x0d, 0x0a, 0x0d, 0x0a, 0];
     let relay = relay(|_| ()).await;
-    for subprotocol in ["webtransport.moq-lite-04", "qmux-00.moq-lite-04"] {
+    for (subprotocol, first) in [("webtransport.moq-lite-04", None), ("qmux-00.moq-lite-04", Some(PARAMETERS))] {
         let (mut socket, _) = upgrade("ws://localhost/", &[subprotocol], connect(&relay).await).await.unwrap();
+        if let Some(first) = first {
+            socket.send(Message::Binary(Bytes::from_static(first))).await.unwrap();
+        }
         let mut pings = Vec::new();
         pause();
         let begun = Instant::now();

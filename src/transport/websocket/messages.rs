@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -22,7 +22,7 @@ use qmux::{
     transport::{Reader, Transport, Writer},
     ws::tungstenite::{self, Message},
 };
-use tokio::time::{Instant, Interval, interval_at, timeout};
+use tokio::time::{Instant, Interval, interval_at, timeout_at};
 
 /// Between pings. Halved, idle sessions cost more packets; doubled, a dead peer is noticed later.
 const PING: Duration = Duration::from_secs(5);
@@ -59,9 +59,26 @@ impl<S: Socket> Transport for Messages<S> {
 
     fn split(self) -> (Sending<S>, Receiving<S>) {
         let (sink, stream) = self.socket.split();
-        let progress = Arc::<AtomicBool>::default();
-        let pings = interval_at(Instant::now() + PING, PING);
+        let progress = Arc::new(Progress { begun: Instant::now(), last: AtomicU64::new(0) });
+        let pings = interval_at(progress.begun + PING, PING);
         (Sending { sink, pings, progress: progress.clone() }, Receiving { stream, largest: self.largest, progress })
+    }
+}
+
+/// When the peer last took what it was sent.
+struct Progress {
+    begun: Instant,
+    /// Milliseconds since.
+    last: AtomicU64,
+}
+
+impl Progress {
+    fn note(&self) {
+        self.last.store(self.begun.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.begun + Duration::from_millis(self.last.load(Relaxed))
     }
 }
 
@@ -69,7 +86,7 @@ impl<S: Socket> Transport for Messages<S> {
 pub(super) struct Sending<S> {
     sink: SplitSink<S, Message>,
     pings: Interval,
-    progress: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl<S: Socket> Writer for Sending<S> {
@@ -81,7 +98,7 @@ impl<S: Socket> Writer for Sending<S> {
     async fn feed(&mut self, data: Bytes) -> Result<(), Error> {
         self.sink.feed(Message::Binary(data)).await?;
         // It had room: the messages before it have left.
-        self.progress.store(true, Relaxed);
+        self.progress.note();
         Ok(())
     }
 
@@ -103,26 +120,28 @@ impl<S: Socket> Writer for Sending<S> {
 pub(super) struct Receiving<S> {
     stream: SplitStream<S>,
     largest: u64,
-    progress: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl<S: Socket> Reader for Receiving<S> {
     /// Silence counts from here: what a busy session has left unread is not its peer's.
     async fn recv(&mut self) -> Result<Bytes, Error> {
+        let mut heard = Instant::now();
         loop {
-            self.progress.store(false, Relaxed);
-            let Ok(message) = timeout(DEAD, self.stream.next()).await else {
-                if self.progress.load(Relaxed) {
-                    continue;
+            let Ok(message) = timeout_at(heard + DEAD, self.stream.next()).await else {
+                let taken = self.progress.last();
+                if taken <= heard {
+                    return Err(Error::Closed);
                 }
-                return Err(Error::Closed);
+                heard = taken;
+                continue;
             };
             match message.transpose()? {
                 Some(Message::Binary(data)) if data.len() as u64 > self.largest => return Err(Error::FrameTooLarge),
                 Some(Message::Binary(data)) => return Ok(data),
                 None | Some(Message::Close(_)) => return Err(Error::Closed),
                 // Pings are answered by the library.
-                Some(_) => {}
+                Some(_) => heard = Instant::now(),
             }
         }
     }
@@ -134,7 +153,10 @@ mod tests {
         Version,
         ws::{tokio_tungstenite::WebSocketStream, tungstenite::protocol::Role},
     };
-    use tokio::io::{DuplexStream, duplex, sink};
+    use tokio::{
+        io::{DuplexStream, duplex, sink},
+        time::timeout,
+    };
 
     use super::*;
 
@@ -179,8 +201,8 @@ mod tests {
             () = sent => unreachable!(),
             end = receiving.recv() => assert!(matches!(end, Err(Error::Closed)), "{end:?}"),
         }
-        let silent = start.elapsed() - 10 * DEAD;
-        assert!((DEAD / 2..2 * DEAD).contains(&silent), "{silent:?}");
+        let silent = (start.elapsed() - 99 * DEAD / 10).as_millis();
+        assert!(DEAD.as_millis().abs_diff(silent) < 10, "{silent} ms");
     }
 
     #[tokio::test(start_paused = true)]
@@ -189,8 +211,13 @@ mod tests {
         let (mut sending, mut receiving) = halves(ours, Role::Server, Version::QMux01).await;
         let (_peer, mut answering) = halves(theirs, Role::Client, Version::QMux01).await;
         let pinging = async { while sending.maintain().await.is_ok() {} };
-        let ended = async { tokio::select! { end = receiving.recv() => end, end = answering.recv() => end } };
-        let lasted = timeout(10 * DEAD, async { tokio::select! { () = pinging => {}, _ = ended => {} } }).await;
+        let ended = async {
+            tokio::select! { end = receiving.recv() => end, end = answering.recv() => end }
+        };
+        let lasted = timeout(10 * DEAD, async {
+            tokio::select! { () = pinging => {}, _ = ended => {} }
+        })
+        .await;
         assert!(lasted.is_err());
     }
 
@@ -214,11 +241,9 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_no_larger_than_was_told() {
         let told = Config::default().max_record_size as usize;
-        for (version, size, fits) in [
-            (Version::QMux01, told, true),
-            (Version::QMux01, told + 1, false),
-            (Version::WebTransport, told + 1, true),
-        ] {
+        for (version, size, fits) in
+            [(Version::QMux01, told, true), (Version::QMux01, told + 1, false), (Version::WebTransport, told + 1, true)]
+        {
             let (ours, theirs) = duplex(1 << 16);
             let (_sending, mut receiving) = halves(ours, Role::Server, version).await;
             let (mut peer, _) = halves(theirs, Role::Client, version).await;
