@@ -114,7 +114,7 @@ fn tasks(criterion: &mut Criterion) {
 /// A viewer's task.
 async fn follow(mut reader: Reader<Log>, seen: Arc<Seen>) {
     let mut taken = Taken::default();
-    let mut look = |log: &mut Log| {
+    let mut look = |log: &Log| {
         let new = taken.take(log);
         seen.in_vain.fetch_add(u64::from(new.is_none()), Relaxed);
         new

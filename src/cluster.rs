@@ -364,7 +364,7 @@ impl Announced {
         let mut refusing = JoinSet::new();
         refusing.spawn(async move {
             loop {
-                if let Request::Track(track) = demand.wait(Demand::pop).await {
+                if let Request::Track(track) = demand.take(Demand::pop).await {
                     Producer::abort(&track, code::NOT_FOUND);
                 }
             }

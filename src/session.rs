@@ -394,7 +394,7 @@ impl Driver {
 
 async fn next_request(demand: &mut Option<Reader<Demand>>) -> Request {
     match demand {
-        Some(demand) => demand.wait(Demand::pop).await,
+        Some(demand) => demand.take(Demand::pop).await,
         None => std::future::pending().await,
     }
 }

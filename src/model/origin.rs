@@ -335,7 +335,7 @@ impl View {
     /// Waits for one group by number, from the cache or else from the track's source, and returns its ordinal. An
     /// error is the stream code that says why there is none. A copy that was cut short is asked for again.
     pub async fn fetch(&self, interest: &Interest, sequence: u64, priority: u8) -> Result<u64, u32> {
-        let (cached, next) = interest.look(|log| {
+        let (cached, next) = interest.log().with(|log| {
             log.touch(sequence);
             let whole = log.find(sequence).filter(|(_, group)| !matches!(group.state(), State::Aborted(_)));
             (whole.map(|(ordinal, _)| ordinal), log.next())

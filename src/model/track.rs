@@ -51,8 +51,8 @@ impl Track {
     }
 
     /// Looks at its groups once.
-    pub fn look<R>(&self, look: impl FnOnce(&mut Log) -> R) -> R {
-        self.log.with(look)
+    pub fn look<R>(&self, look: impl FnOnce(&Log) -> R) -> R {
+        self.log.look(look)
     }
 
     /// Asks the source for groups; dropping the subscription takes the wish back.
@@ -77,7 +77,7 @@ impl Track {
 
     /// Whether nobody holds an interest.
     pub(super) fn is_unwanted(&self) -> bool {
-        self.wanted.with(|wanted| wanted.is_unwanted())
+        self.wanted.look(|wanted| wanted.is_unwanted())
     }
 
     /// Makes a new source the one that writes.

@@ -92,7 +92,7 @@ impl World {
     }
 
     async fn wish(&mut self) -> Wish {
-        self.wishes.wait(|demand| demand.pop()).await
+        self.wishes.take(|demand| demand.pop()).await
     }
 
     async fn track(&mut self) -> Producer {
@@ -297,7 +297,7 @@ async fn fetch_streams_the_latest_group_until_it_ends() {
     assert_eq!(piece(&mut body).await, Some(Ok("res".into())));
     assert_eq!(piece(&mut body).await, None);
     drop(body);
-    assert!(producer.wanted().watch().with(|wanted| wanted.is_unwanted()), "the source may leave");
+    assert!(producer.wanted().watch().look(|wanted| wanted.is_unwanted()), "the source may leave");
 }
 
 #[tokio::test(start_paused = true)]
@@ -490,7 +490,7 @@ async fn a_group_that_is_not_cached_is_asked_of_the_source() {
     let answer = world.begin("/fetch/a/b/video?group=4");
     let Wish::Fetch(fetch) = world.wish().await else { panic!("expected a fetch") };
     assert_eq!((fetch.sequence, &*fetch.interest.name), (4, "video"));
-    assert_eq!(producer.wanted().watch().with(|wanted| wanted.merged(None)), None, "nobody subscribes");
+    assert_eq!(producer.wanted().watch().look(|wanted| wanted.merged(None)), None, "nobody subscribes");
     let group = producer.fetched(4).unwrap();
     frame(&group, "old");
     let mut body = answer.await.unwrap().into_body();

@@ -449,7 +449,7 @@ fn two_viewers_share_one_request() {
     let producer = asked(&publisher).unwrap();
     assert!(asked(&publisher).is_none());
     let wish = |priority| first.subscribe(Preferences { priority, ..Default::default() });
-    let merged = || producer.wanted().watch().with(|wanted| wanted.merged(None).map(|wish| wish.priority));
+    let merged = || producer.wanted().watch().look(|wanted| wanted.merged(None).map(|wish| wish.priority));
     assert_eq!(merged(), None, "an interest asks for no groups");
     let (low, high) = (wish(3), wish(9));
     assert_eq!(merged(), Some(9));

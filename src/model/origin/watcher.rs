@@ -104,7 +104,7 @@ impl Watcher {
     /// Waits for changes.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Change>> {
         let take = |changes: &mut Changes| (!changes.0.is_empty()).then(|| std::mem::take(changes));
-        self.reader.poll(cx, take).map(|paths| self.resolve(paths))
+        self.reader.poll_take(cx, take).map(|paths| self.resolve(paths))
     }
 
     /// Where to mark paths whose content was replaced.

@@ -74,7 +74,7 @@ impl Producer {
 
     /// Whether another source has taken its place.
     pub fn is_replaced(&self) -> bool {
-        self.feed.log.with(|log| log.is_replaced(self.feed.source))
+        self.feed.log.look(|log| log.is_replaced(self.feed.source))
     }
 
     /// Whether `wanted`, the track's, is still for this source.

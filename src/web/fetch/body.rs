@@ -134,7 +134,7 @@ impl Body for GroupBody {
                 }
             }
             let reading = &mut this.reading;
-            let look = |log: &mut Log| match log.group(reading.ordinal) {
+            let look = |log: &Log| match log.group(reading.ordinal) {
                 Some(group) => reading.step(group),
                 None => Some(Err(Broken::Evicted)),
             };
