@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Setting } from "./setting.mjs";
 
-/** How long one case may take, its pages and connections included. The longest needs 6 s, and 20 beside others on a busy machine. */
+/** How long one case may take, its pages and connections included. The longest took 12 s on a busy machine, beside its like. */
 const DEADLINE = 60_000;
 
 export class Report {

@@ -80,9 +80,8 @@ impl Future for Sending {
         while self.socket.flush().is_err() {
             let Self { socket, writable, .. } = &mut *self;
             let writable = writable.get_or_insert_with(|| socket.clone().create_io_poller());
-            if writable.as_mut().poll_writable(cx).is_pending() {
-                break;
-            }
+            // An error is the runtime's end.
+            let Poll::Ready(Ok(())) = writable.as_mut().poll_writable(cx) else { break };
         }
         polled
     }
@@ -144,6 +143,16 @@ mod tests {
         fake.block(false);
         poll(&mut task);
         assert_eq!((fake.sent(), polls.load(SeqCst)), (vec![20], 2));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_runtime_that_has_ended() {
+        let fake = Arc::new(Fake::default());
+        let (mut task, _) = sending(&fake, 10);
+        fake.block(true);
+        fake.shatter(true);
+        poll(&mut task);
+        assert_eq!(fake.waiting(), 1);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use quinn::{
     AsyncUdpSocket, UdpPoller,
     udp::{EcnCodepoint, RecvMeta, Transmit},
 };
+use tracing::debug;
 
 /// As many packets as quinn writes at a time (`MAX_TRANSMIT_SEGMENTS`): more may follow, and the copy that joins them costs
 /// less than a system call.
@@ -71,10 +72,16 @@ impl Joined {
 }
 
 impl Kept {
+    /// Fails only where there is no room. What the kernel refuses is lost, as it is without joining: whoever sends next may be
+    /// somebody else's connection.
     fn flush(&mut self, socket: &dyn AsyncUdpSocket) -> io::Result<()> {
         let Some(Head { destination, src_ip, ecn }) = self.head else { return Ok(()) };
         let transmit = Transmit { destination, ecn, contents: &self.bytes, segment_size: Some(self.size), src_ip };
-        socket.try_send(&transmit)?;
+        match socket.try_send(&transmit) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) => debug!(%error, %destination, "a burst is lost"),
+            Ok(()) => {}
+        }
         self.head = None;
         self.bytes.clear();
         Ok(())
@@ -164,6 +171,7 @@ pub(super) mod tests {
     pub(in super::super) struct Fake {
         sent: Mutex<Vec<(u16, usize)>>,
         blocked: AtomicBool,
+        broken: AtomicBool,
         waiting: AtomicUsize,
     }
 
@@ -175,6 +183,11 @@ pub(super) mod tests {
 
         pub(in super::super) fn block(&self, blocked: bool) {
             self.blocked.store(blocked, Relaxed);
+        }
+
+        /// Refuses what it has room for, and waiting for room fails.
+        pub(in super::super) fn shatter(&self, broken: bool) {
+            self.broken.store(broken, Relaxed);
         }
 
         /// How often somebody waited for room.
@@ -189,6 +202,9 @@ pub(super) mod tests {
     impl UdpPoller for Room {
         fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             self.0.waiting.fetch_add(1, Relaxed);
+            if self.0.broken.load(Relaxed) {
+                return Poll::Ready(Err(io::ErrorKind::Other.into()));
+            }
             if self.0.blocked.load(Relaxed) { Poll::Pending } else { Poll::Ready(Ok(())) }
         }
     }
@@ -201,6 +217,9 @@ pub(super) mod tests {
         fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
             if self.blocked.load(Relaxed) {
                 return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if self.broken.load(Relaxed) {
+                return Err(io::ErrorKind::PermissionDenied.into());
             }
             assert!(transmit.contents.len() <= 65_507 && transmit.segment_size.is_none_or(|size| size == SIZE));
             self.sent.lock().unwrap().push((transmit.destination.port(), transmit.contents.len()));
@@ -313,5 +332,18 @@ pub(super) mod tests {
         fake.block(false);
         assert_eq!(send(2), Ok(()));
         assert_eq!((fake.sent(), socket.packets()), (vec![53], 53));
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_lost_and_fails_nobody_else() {
+        let (fake, socket) = socket();
+        socket.try_send(&packets(1, 10)).unwrap();
+        fake.shatter(true);
+        socket.flush().unwrap();
+        socket.try_send(&packets(1, 10)).unwrap();
+        socket.try_send(&packets(2, 10)).unwrap();
+        fake.shatter(false);
+        socket.flush().unwrap();
+        assert_eq!(*fake.sent.lock().unwrap(), [(2, 10 * SIZE)]);
     }
 }
