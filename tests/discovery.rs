@@ -8,11 +8,16 @@ use common::{Event, Shape, Socket, TestRelay, credulous, dialect, shape::linked,
 use moq_relay::{cluster::config::Peer, web::config::Listen};
 use tokio::time::sleep;
 
-/// Waits until a node has exactly so many links.
-async fn links(node: &TestRelay, links: usize) {
-    while node.cluster.links().live().len() != links {
+/// Waits until something is so.
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits until a node has exactly so many links.
+async fn links(node: &TestRelay, links: usize) {
+    until(|| node.cluster.links().live().len() == links).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,22 +168,13 @@ async fn a_node_that_stops_is_left_in_order() {
         config.cluster.connect = vec![Peer::parse(&format!("https://{}/", stopping.address)).unwrap()];
     })
     .await;
-    soon(links(&node, 1)).await;
+    // What has come through says that both sides have begun: who is still at the door is not asked to move.
+    let _publisher = node.publisher(Socket::Raw, dialect("06"), &["a"]).await;
+    soon(until(|| !stopping.origin.broadcasts().is_empty())).await;
     stopping.stop.send_replace(true);
-    soon(async {
-        while !node.cluster.links().live().is_empty() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    let (_, attempt) = node.cluster.links().attempts().into_iter().next().unwrap();
-    soon(async {
-        while node.cluster.links().attempts().into_values().all(|attempt| attempt.failures == 0) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    assert_eq!(attempt.last_error, None, "it was asked to leave, and did");
+    soon(until(|| node.cluster.links().live().values().any(|link| link.leaving))).await;
+    soon(until(|| node.cluster.links().live().is_empty())).await;
+    soon(until(|| node.cluster.links().attempts().into_values().all(|attempt| attempt.failures != 0))).await;
 }
 
 /// A node that stops waits for no link that is not there: the first place never answers, the others refuse.
