@@ -26,6 +26,7 @@ const TURN: usize = 20;
 const TURNS: usize = 4;
 
 /// An endpoint whose connections send so.
+#[expect(clippy::disallowed_methods, reason = "the one place that is meant")]
 pub(super) fn endpoint(
     config: EndpointConfig,
     server: Option<ServerConfig>,
