@@ -285,6 +285,10 @@ fn log(shared: &Shared, sockets: &Sockets) {
 }
 
 async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    asked_to_stop(&mut shutdown).await;
+}
+
+async fn asked_to_stop(shutdown: &mut watch::Receiver<bool>) {
     // An owner that is gone wants the relay gone too.
     let _ = shutdown.wait_for(|stop| *stop).await;
 }

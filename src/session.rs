@@ -16,7 +16,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -39,7 +39,7 @@ use crate::{
         track::Producer,
         watch::{Reader, Watch},
     },
-    transport::{Closed, Connection, SendStream, config::Streams},
+    transport::{Closed, Connection, SendStream, Traffic, config::Streams},
     types::{HopId, Path},
     wire::{
         DecodeError, Dialect, Offer,
@@ -156,15 +156,15 @@ pub fn start(conn: Connection, peer: Peer, view: View, limits: Limits) -> (Sessi
         opened: AtomicU32::new(0),
         next_id: AtomicU64::new(0),
         bi: Mutex::new(lite::Streams::new(Streams::IDLE.bi)),
-        leave: Notify::new(),
+        asked: Notify::new(),
         leaving: AtomicBool::new(false),
+        demoted: AtomicBool::new(false),
         peer_leaving: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         abandoned: AtomicBool::new(false),
-        last_choice: Notify::new(),
         moved: Watch::new(None),
         peer_hop: AtomicU64::default(),
-        serving: AtomicUsize::default(),
+        serving: AtomicU32::default(),
     });
     (Session { shared: shared.clone() }, Driver { shared, stream })
 }
@@ -189,15 +189,19 @@ impl Session {
 
     /// From now on every other route is better than those of this session.
     pub fn demote(&self) {
-        self.shared.last_choice.notify_one();
+        self.shared.demote();
     }
 
     /// Asks the peer to move to the same place again, where the dialect has words for it. What runs goes on; new
     /// requests are refused.
     pub fn leave(&self) {
-        if !self.shared.leaving.swap(true, Relaxed) {
-            self.shared.leave.notify_one();
-        }
+        self.shared.leaving.store(true, Relaxed);
+        self.shared.asked.notify_one();
+    }
+
+    /// What its connection has carried so far.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.conn.traffic()
     }
 
     /// Waits until the peer asks to move, and tells where to: an empty URI is the same place again.
@@ -238,24 +242,24 @@ struct Shared {
     /// The next subscribe id.
     next_id: AtomicU64,
     bi: Mutex<lite::Streams>,
-    /// Tells the driver to say GOAWAY.
-    leave: Notify,
+    /// Tells the driver that this side is about to leave, or that the peer's routes are the last choice.
+    asked: Notify,
     /// This side is about to leave: nothing new is begun for the peer.
     leaving: AtomicBool,
+    /// The peer's routes are the last choice.
+    demoted: AtomicBool,
     /// The peer is about to leave: nothing new is asked of it.
     peer_leaving: AtomicBool,
     /// This side has ended the session.
     closed: AtomicBool,
     /// It has, because the peer is gone.
     abandoned: AtomicBool,
-    /// Tells the driver that the peer's routes are the last choice.
-    last_choice: Notify,
     /// Where the peer has asked to move to.
     moved: Arc<Watch<Option<String>>>,
     /// Who the peer is, as it has said outside of SETUP; 0 until then.
     peer_hop: AtomicU64,
     /// Subscriptions of the peer that are being served.
-    serving: AtomicUsize,
+    serving: AtomicU32,
 }
 
 impl Shared {
@@ -293,6 +297,11 @@ impl Shared {
             Ok(Closed { code: Some(code), .. }) => code == close::GOAWAY_TIMEOUT,
             Err(_) => false,
         }
+    }
+
+    fn demote(&self) {
+        self.demoted.store(true, Relaxed);
+        self.asked.notify_one();
     }
 
     /// Ends the session from this side.
@@ -344,6 +353,7 @@ impl Driver {
         let mut tasks = JoinSet::<Outcome>::new();
         let publisher = lite::announce::follow_all(&shared, &mut tasks);
         let mut demand = publisher.as_ref().and_then(|publisher| publisher.demand());
+        let (mut said, mut demoted) = (false, false);
         loop {
             tokio::select! {
                 stream = shared.conn.accept_bi() => match stream {
@@ -359,12 +369,16 @@ impl Driver {
                     shared.close(close::NONE, "");
                     break;
                 }
-                () = shared.last_choice.notified() => {
-                    if let Some(publisher) = &publisher {
+                () = shared.asked.notified() => {
+                    if shared.demoted.load(Relaxed) && !std::mem::replace(&mut demoted, true)
+                        && let Some(publisher) = &publisher
+                    {
                         publisher.leave();
                     }
+                    if shared.leaving.load(Relaxed) && !std::mem::replace(&mut said, true) {
+                        tasks.spawn(lite::goaway::send(shared.clone()));
+                    }
                 }
-                () = shared.leave.notified() => { tasks.spawn(lite::goaway::send(shared.clone())); }
                 request = next_request(&mut demand) => {
                     tasks.spawn(lite::subscribe::ask(shared.clone(), request, publisher.as_ref().map(|p| p.tracks())));
                 },

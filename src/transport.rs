@@ -148,8 +148,8 @@ impl Connection {
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), Closed> {
         match self {
             Self::Quic(c) => c.accept_bi().await,
-            // In boxes: larger than that of QUIC, for which no session needs to hold a place.
-            Self::Stream(c) => Box::pin(c.accept_bi()).await,
+            Self::Stream(c) => poll_fn(|cx| c.poll_accept_bi(cx)).await,
+            // In a box: larger than that of QUIC, for which no session needs to hold a place.
             Self::Memory(c) => Box::pin(c.accept_bi()).await,
         }
     }
@@ -158,7 +158,7 @@ impl Connection {
     pub async fn accept_uni(&self) -> Result<RecvStream, Closed> {
         match self {
             Self::Quic(c) => c.accept_uni().await,
-            Self::Stream(c) => Box::pin(c.accept_uni()).await,
+            Self::Stream(c) => poll_fn(|cx| c.poll_accept_uni(cx)).await,
             Self::Memory(c) => Box::pin(c.accept_uni()).await,
         }
     }
@@ -200,7 +200,7 @@ impl Connection {
     pub async fn read_datagram(&self) -> Result<Bytes, Closed> {
         match self {
             Self::Quic(c) => c.read_datagram().await,
-            Self::Stream(c) => c.read_datagram().await,
+            Self::Stream(c) => poll_fn(|cx| c.poll_read_datagram(cx)).await,
             Self::Memory(c) => c.read_datagram().await,
         }
     }

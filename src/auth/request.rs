@@ -1,6 +1,6 @@
 //! What somebody asks for and what it brought along, whatever door it stands at.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
@@ -17,7 +17,7 @@ pub struct Request {
     /// The token that it brought.
     pub token: Option<Token>,
     /// The certificate that it proved to hold, of an authority we trust.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Arc<Certificate>>,
     /// The door: `quic`, `websocket`, `tcp`, `unix` or `http`.
     pub transport: &'static str,
     /// Where it comes from.

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::{Instrument, debug, info, info_span};
 
-use super::{Shared, membership, stopped};
+use super::{Shared, asked_to_stop, membership};
 use crate::{
     auth::{self, Farewell, Grant},
     cluster::{self, Guest, Member, Name},
@@ -29,7 +29,11 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Serves one incoming connection to its end. After `shutdown` the peer is asked to move, and has to in time.
-pub(super) fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver<bool>) -> impl Future<Output = ()> {
+pub(super) fn serve(
+    shared: Arc<Shared>,
+    knock: Knock,
+    mut shutdown: watch::Receiver<bool>,
+) -> impl Future<Output = ()> {
     let Knock { incoming, admitted } = knock;
     let id = shared.origin.session();
     let (door, remote) = (incoming.door(), incoming.remote_address());
@@ -43,10 +47,10 @@ pub(super) fn serve(shared: Arc<Shared>, knock: Knock, shutdown: watch::Receiver
     async move {
         let entered = tokio::select! {
             entered = entering => entered,
-            () = stopped(shutdown.clone()) => return,
+            () = asked_to_stop(&mut shutdown) => return,
         };
         if let Some(client) = entered {
-            run(&shared, id, client, shutdown).await;
+            run(&shared, id, client, &mut shutdown).await;
         }
     }
     .instrument(span)
@@ -104,7 +108,7 @@ struct Greeted {
     /// Path and query, as the URL or SETUP has it.
     target: String,
     host: Option<String>,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
     remote: Option<SocketAddr>,
 }
 
@@ -176,8 +180,6 @@ struct Served {
     session: Session,
     driver: Driver,
     member: Option<Box<Member>>,
-    /// To count its bytes in the end.
-    conn: Connection,
     rights: Box<Rights>,
 }
 
@@ -211,16 +213,15 @@ fn begin(shared: &Shared, id: SessionId, client: Box<Client>) -> Result<Served, 
         let (hop, price, is_full) = (peer.setup.hop, peer.setup.cost, node.is_full);
         Box::new(shared.cluster.join(id, Guest { hop, dialect, remote, name, register, price, is_full }))
     });
-    let (session, driver) = session::start(conn.clone(), peer, view, limits);
-    Ok(Served { session, driver, member, conn, rights })
+    let (session, driver) = session::start(conn, peer, view, limits);
+    Ok(Served { session, driver, member, rights })
 }
 
-async fn run(shared: &Shared, id: SessionId, client: Box<Client>, shutdown: watch::Receiver<bool>) {
-    let Served { session, driver, member, conn, rights } = match begin(shared, id, client) {
+async fn run(shared: &Shared, id: SessionId, client: Box<Client>, shutdown: &mut watch::Receiver<bool>) {
+    let Served { session, driver, member, rights } = match begin(shared, id, client) {
         Ok(served) => served,
         Err((client, refusal)) => return Box::pin(turn_away(shared, client, refusal)).await,
     };
-    let Rights { request, grant } = &*rights;
     let since = Instant::now();
     let mut running = pin!(driver.run());
     let linked = async {
@@ -232,21 +233,23 @@ async fn run(shared: &Shared, id: SessionId, client: Box<Client>, shutdown: watc
     let (how, closed) = tokio::select! {
         closed = &mut running => ("closed", Some(closed)),
         how = linked => (how, timeout(GOODBYE, &mut running).await.ok()),
-        reason = shared.auth.ended(request, grant) => {
+        reason = shared.auth.ended(&rights.request, &rights.grant) => {
             info!(reason = reason.name(), "rights are over");
             session.close(close::UNAUTHORIZED, &format!("{}: {reason}", reason.name()));
             (reason.name(), timeout(GOODBYE, &mut running).await.ok())
         }
-        () = stopped(shutdown) => {
-            ("shutdown", Box::pin(move_away(&session, running, shared.auth.ended(request, grant), shared.drain)).await)
+        () = asked_to_stop(shutdown) => {
+            let ended = shared.auth.ended(&rights.request, &rights.grant);
+            ("shutdown", Box::pin(move_away(&session, running, ended, shared.drain)).await)
         }
     };
     match closed {
         Some(closed) => info!(code = ?closed.code, reason = %closed.reason, "over"),
         None => info!("over: the peer does not take the goodbye"),
     }
-    let Traffic { sent, received } = conn.traffic();
-    shared.auth.farewell(request, grant, Farewell { reason: how, duration: since.elapsed(), sent, received }).await;
+    let Traffic { sent, received } = session.traffic();
+    let how = Farewell { reason: how, duration: since.elapsed(), sent, received };
+    shared.auth.farewell(&rights.request, &rights.grant, how).await;
 }
 
 /// Refuses whoever wants to be a node and must not.

@@ -1,6 +1,6 @@
 //! A client at any door, and its way to a connection with a protocol and a URL.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use quinn::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
@@ -44,7 +44,7 @@ pub struct Greeting {
     /// The host that the client means, by its URL or by TLS.
     pub host: Option<String>,
     /// Who the client is by TLS, if it shows a certificate.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// Why there is no connection.
@@ -99,7 +99,7 @@ async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting,
     let (alpn, host) = data.map_or((None, None), |data| (data.protocol, data.server_name));
     let alpn = alpn.and_then(|alpn| String::from_utf8(alpn).ok());
     let chain = quic.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let certificate = chain.and_then(|chain| tls::certificate(&chain));
+    let certificate = chain.and_then(|chain| tls::certificate(&chain)).map(Arc::new);
     if alpn.as_deref() == Some(HTTP3) {
         return web_transport(quic, protocols, certificate).await;
     }
@@ -109,7 +109,7 @@ async fn quic(incoming: quinn::Incoming, protocols: &[&str]) -> Result<Greeting,
 async fn web_transport(
     quic: quinn::Connection,
     protocols: &[&str],
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
 ) -> Result<Greeting, NoConnection> {
     let request = Request::accept(quic).await.map_err(refused)?;
     let url = match request.url.query() {

@@ -123,12 +123,17 @@ impl Connection {
         }
     }
 
-    pub(super) async fn accept_bi(&self) -> Result<(super::SendStream, super::RecvStream), Closed> {
-        self.session.accept_bi().await.map(bi).map_err(|error| closed(&error))
+    // Looked for anew each time: a future of the crate would hold a place for what it returns for as long as it waits.
+    // Who waits stays known without one, and the crate says why a session is over before it says that nothing more comes.
+    pub(super) fn poll_accept_bi(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(super::SendStream, super::RecvStream), Closed>> {
+        pin!(self.session.accept_bi()).poll(cx).map(|accepted| accepted.map(bi).map_err(|error| closed(&error)))
     }
 
-    pub(super) async fn accept_uni(&self) -> Result<super::RecvStream, Closed> {
-        self.session.accept_uni().await.map(uni).map_err(|error| closed(&error))
+    pub(super) fn poll_accept_uni(&self, cx: &mut Context<'_>) -> Poll<Result<super::RecvStream, Closed>> {
+        pin!(self.session.accept_uni()).poll(cx).map(|accepted| accepted.map(uni).map_err(|error| closed(&error)))
     }
 
     pub(super) async fn open_bi(&self) -> Result<(super::SendStream, super::RecvStream), Closed> {
@@ -153,8 +158,8 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    pub(super) async fn read_datagram(&self) -> Result<Bytes, Closed> {
-        self.session.recv_datagram().await.map_err(|error| closed(&error))
+    pub(super) fn poll_read_datagram(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
+        pin!(self.session.recv_datagram()).poll(cx).map_err(|error| closed(&error))
     }
 
     pub(super) fn send_datagram(&self, datagram: Bytes) {

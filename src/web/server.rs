@@ -4,7 +4,10 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::Poll,
     time::Duration,
 };
@@ -57,7 +60,7 @@ const HTTP2_PING: Duration = Duration::from_secs(10);
 pub(super) struct Remote {
     pub(super) address: SocketAddr,
     /// Who it is by TLS.
-    pub(super) certificate: Option<Certificate>,
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 /// Serves until `shutdown`, then waits for the requests in flight. Dropping it ends them at once.
@@ -118,7 +121,7 @@ impl Client {
             None => self.http(stream, Http2(false)).await,
             Some(tls) => match timeout_at(self.deadline, tls.accept(stream)).await {
                 Ok(Ok((stream, http2, certificate))) => {
-                    self.remote.certificate = certificate;
+                    self.remote.certificate = certificate.map(Arc::new);
                     self.http(stream, http2).await;
                 }
                 Ok(Err(error)) => debug!(%error, "TLS handshake failed"),

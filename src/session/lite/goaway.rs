@@ -23,7 +23,7 @@ pub(super) async fn serve(session: &Shared, reader: &mut typed::Reader) -> Outco
             }
             debug!(session = %session.view.session(), uri = ?goaway.uri, "peer is going away");
             session.moved.update(|uri| *uri = Some(goaway.uri));
-            session.last_choice.notify_one();
+            session.demote();
         }
         Err(error) => debug!(session = %session.view.session(), %error, "unreadable GOAWAY"),
     }

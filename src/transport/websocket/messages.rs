@@ -61,7 +61,8 @@ impl<S: Socket> Transport for Messages<S> {
         let (sink, stream) = self.socket.split();
         let progress = Arc::new(Progress { begun: Instant::now(), last: AtomicU64::new(0) });
         let pings = interval_at(progress.begun + PING, PING);
-        (Sending { sink, pings, progress: progress.clone() }, Receiving { stream, largest: self.largest, progress })
+        let half = Box::new(Half { sink, pings, progress: progress.clone() });
+        (Sending(half), Receiving { stream, largest: self.largest, progress })
     }
 }
 
@@ -82,8 +83,10 @@ impl Progress {
     }
 }
 
-/// Its sending half.
-pub(super) struct Sending<S> {
+/// Its sending half, in a box: the task that writes comes down a size class of the allocator without it.
+pub(super) struct Sending<S>(Box<Half<S>>);
+
+struct Half<S> {
     sink: SplitSink<S, Message>,
     pings: Interval,
     progress: Arc<Progress>,
@@ -96,23 +99,23 @@ impl<S: Socket> Writer for Sending<S> {
     }
 
     async fn feed(&mut self, data: Bytes) -> Result<(), Error> {
-        self.sink.feed(Message::Binary(data)).await?;
+        self.0.sink.feed(Message::Binary(data)).await?;
         // It had room: the messages before it have left.
-        self.progress.note();
+        self.0.progress.note();
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
-        Ok(self.sink.flush().await?)
+        Ok(self.0.sink.flush().await?)
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        Ok(self.sink.close().await?)
+        Ok(self.0.sink.close().await?)
     }
 
     async fn maintain(&mut self) -> Result<(), Error> {
-        self.pings.tick().await;
-        Ok(self.sink.send(Message::Ping(Bytes::new())).await?)
+        self.0.pings.tick().await;
+        Ok(self.0.sink.send(Message::Ping(Bytes::new())).await?)
     }
 }
 

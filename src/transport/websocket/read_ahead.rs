@@ -20,13 +20,13 @@ const AHEAD: usize = 16 << 10;
 pub(super) struct ReadAhead<T> {
     io: T,
     /// What has been read and not been asked for yet; there from the first read that took all there was room for.
-    ahead: Option<Ahead>,
+    ahead: Option<Box<Ahead>>,
 }
 
 struct Ahead {
-    bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    bytes: [u8; AHEAD],
 }
 
 impl<T> ReadAhead<T> {
@@ -64,8 +64,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
 }
 
 impl Ahead {
-    fn new() -> Self {
-        Self { bytes: vec![0; AHEAD].into(), start: 0, end: 0 }
+    fn new() -> Box<Self> {
+        Box::new(Self { start: 0, end: 0, bytes: [0; AHEAD] })
     }
 }
 

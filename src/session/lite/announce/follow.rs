@@ -11,7 +11,6 @@ use crate::{
         watch::Reader,
     },
     session::{Outcome, Shared, typed},
-    types::Path,
     wire::lite::{announce::Request, setup::Role, stream},
 };
 
@@ -62,26 +61,30 @@ pub(in crate::session) fn follow_all(session: &Arc<Shared>, tasks: &mut JoinSet<
     let tracks = publisher.tracks();
     let publisher = Arc::new(Mutex::new(Some(publisher)));
     for prefix in prefixes {
-        tasks.spawn(follow(session.clone(), prefix, publisher.clone()));
+        tasks.spawn(follow(Incoming::new(session.clone(), prefix, publisher.clone())));
     }
     Some(Source(publisher, tracks))
 }
 
-async fn follow(session: Arc<Shared>, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Outcome {
-    let Ok((mut send, recv)) = session.conn.open_bi().await else { return Ok(()) };
-    let mut reader = typed::Reader::new(recv, session.form());
-    {
-        // Nothing of it is kept for as long as the peer has something to tell.
-        let request = Request { prefix: prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
-        let codec = &session.dialect.announce_request;
-        if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
-            return Ok(());
+#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps a second place for the book")]
+fn follow(mut book: Incoming) -> impl Future<Output = Outcome> {
+    async move {
+        let session = &book.session;
+        // In a box, as it is soon over.
+        let Ok((mut send, recv)) = Box::pin(session.conn.open_bi()).await else { return Ok(()) };
+        let mut reader = typed::Reader::new(recv, session.form());
+        {
+            // Nothing of it is kept for as long as the peer has something to tell.
+            let request = Request { prefix: book.prefix.clone(), exclude: session.view.origin().hop(), hidden: true };
+            let codec = &session.dialect.announce_request;
+            if typed::send(&mut send, session.form(), Some(stream::ANNOUNCE), codec, &request).await.is_err() {
+                return Ok(());
+            }
         }
+        let result = book.run(&mut reader).await;
+        book.clear();
+        result
     }
-    let mut book = Incoming::new(&session, prefix, publisher);
-    let result = book.run(&session, &mut reader).await;
-    book.clear();
-    result
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -24,9 +24,9 @@ use crate::{
 const MAX_INIT: usize = 256 << 10;
 
 /// The book of one announce stream: what the peer has told.
-pub(super) struct Incoming<'a> {
-    session: &'a Shared,
-    prefix: Path,
+pub(super) struct Incoming {
+    pub(super) session: Arc<Shared>,
+    pub(super) prefix: Path,
     publisher: Arc<Mutex<Option<Publisher>>>,
     /// Announced paths, and the chains they were told with.
     live: HashMap<Path, Hops>,
@@ -36,14 +36,15 @@ pub(super) struct Incoming<'a> {
     peer: HopId,
 }
 
-impl<'a> Incoming<'a> {
-    pub(super) fn new(session: &'a Shared, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
+impl Incoming {
+    pub(super) fn new(session: Arc<Shared>, prefix: Path, publisher: Arc<Mutex<Option<Publisher>>>) -> Self {
         Self { session, prefix, publisher, live: HashMap::new(), told: Told::default(), peer: HopId::NONE }
     }
 
     /// Takes in what comes until the stream ends.
-    pub(super) async fn run(&mut self, session: &Shared, reader: &mut typed::Reader) -> Outcome {
-        if let Some(codec) = &session.dialect.announce_init {
+    pub(super) async fn run(&mut self, reader: &mut typed::Reader) -> Outcome {
+        let dialect = self.session.dialect;
+        if let Some(codec) = &dialect.announce_init {
             match reader.message(codec, MAX_INIT).await {
                 Ok(init) => {
                     init.iter().try_for_each(|suffix| self.on_active(suffix, Hops::default(), Cost::UNKNOWN))?
@@ -51,31 +52,29 @@ impl<'a> Incoming<'a> {
                 Err(error) => return self.over(error),
             }
         }
-        if let Some(codec) = &session.dialect.announce_ok {
+        if let Some(codec) = &dialect.announce_ok {
             match reader.message(codec, typed::MAX_MESSAGE).await {
                 Ok(ok) => {
                     self.peer = ok.hop;
-                    session.learn_hop(ok.hop);
+                    self.session.learn_hop(ok.hop);
                 }
                 Err(error) => return self.over(error),
             }
         }
-        let codec = &session.dialect.announcement;
-        let mut arrived = None;
+        let codec = &dialect.announcement;
         loop {
-            let message = match arrived.take() {
-                Some(message) => message,
-                None => reader.message(codec, typed::MAX_MESSAGE).await,
-            };
-            match message {
-                Ok(ended @ Announcement::Ended(Target::Path(_))) if self.replaces_by_pairs() => {
-                    arrived = reader.message(codec, typed::MAX_MESSAGE).now_or_never();
-                    if !arrived.as_ref().is_some_and(|next| self.is_another_way(&ended, next)) {
-                        self.on_announcement(ended)?;
+            let mut arrived = Some(reader.message(codec, typed::MAX_MESSAGE).await);
+            while let Some(message) = arrived.take() {
+                match message {
+                    Ok(ended @ Announcement::Ended(Target::Path(_))) if self.replaces_by_pairs() => {
+                        arrived = reader.message(codec, typed::MAX_MESSAGE).now_or_never();
+                        if !arrived.as_ref().is_some_and(|next| self.is_another_way(&ended, next)) {
+                            self.on_announcement(ended)?;
+                        }
                     }
+                    Ok(announcement) => self.on_announcement(announcement)?,
+                    Err(error) => return self.over(error),
                 }
-                Ok(announcement) => self.on_announcement(announcement)?,
-                Err(error) => return self.over(error),
             }
         }
     }
