@@ -20,16 +20,17 @@ pub(crate) fn objections(shape: &Shape, case: &Case, report: &Report) -> Vec<Str
             reasons.push(format!("{count} {what}"));
         }
     }
-    if report.load_cpu_pct > LOAD_CPU_PCT {
+    let cores = shape.load_cores.split(',').count() as f64;
+    if report.load_cpu_pct > cores * LOAD_CPU_PCT {
         reasons.push(format!("load generator at {} % CPU", report.load_cpu_pct));
     }
     let busy = report.server.as_ref().map_or(0, |cost| cost.busy_threads);
     if busy < case.busy_threads {
         reasons.push(format!("{busy} of {} threads do the work", case.busy_threads));
     }
-    // A server that shares the load generator's core has to leave it room there.
+    // Who shares a core has to leave the other room there.
     let both = report.load_cpu_pct + report.server.as_ref().map_or(0.0, |cost| cost.cpu_pct);
-    if shape.kind == Kind::Scale && both > 2.0 * LOAD_CPU_PCT {
+    if shape.shares_cores() && both > 2.0 * LOAD_CPU_PCT {
         reasons.push(format!("server and load generator at {both:.0} % CPU on two cores"));
     }
     reasons

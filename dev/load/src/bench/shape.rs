@@ -1,6 +1,6 @@
 //! What is offered to a relay: the shapes, by name.
 
-use super::server::CORE as SERVER_CORE;
+use super::{server::CORE as SERVER_CORE, single::CORE as LOAD_CORE};
 use crate::{
     door::Door,
     wire::{ALL as VERSIONS, DEFAULT, Version},
@@ -16,6 +16,8 @@ pub(crate) struct Shape {
     pub(crate) streams: u32,
     /// The server's cores, as taskset wants them.
     pub(crate) cores: &'static str,
+    /// The load generator's cores.
+    pub(crate) load_cores: &'static str,
     pub(crate) cases: &'static [Case],
     pub(crate) kind: Kind,
     /// Only runs when it is named.
@@ -96,6 +98,7 @@ const BASE: Shape = Shape {
     floor: None,
     streams: 1024,
     cores: SERVER_CORE,
+    load_cores: LOAD_CORE,
     cases: PLAIN,
     kind: Kind::Frames,
     long: false,
@@ -113,6 +116,11 @@ impl Shape {
             return VERSIONS.into_iter().filter(|v| !v.opt_in).collect();
         }
         vec![DEFAULT]
+    }
+
+    /// Whether server and load generator have cores in common.
+    pub(crate) fn shares_cores(&self) -> bool {
+        self.cores.split(',').any(|core| self.load_cores.split(',').any(|other| other == core))
     }
 
     /// Whether relays are compared with each other, not each of ours with itself.
@@ -218,6 +226,8 @@ pub(crate) static ALL: [Shape; 11] = [
         load: CROWD,
         floor: Some(Floor { serve: "--fps 5 --frame 1000 --group 5", load: CROWD, streams: 16 }),
         streams: 32,
+        // What is late here is late because of whoever reads it, who has three times the work of a relay.
+        load_cores: "0,1",
         kind: Kind::Crowd,
         long: true,
         ..BASE

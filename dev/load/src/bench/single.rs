@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
     }
 
     async fn offer(&self, server: &Server, second: Option<&Server>) -> Result<Report> {
-        let mut command = pinned(CORE, &std::env::current_exe()?);
+        let mut command = pinned(self.shape.load_cores, &std::env::current_exe()?);
         command.args(["run", "--addr", &server.addr.to_string(), "--pid", &server.pid()?.to_string()]);
         if let Some(second) = second {
             command.args(["--viewers-at", &second.addr.to_string(), "--pid", &second.pid()?.to_string()]);
