@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is read at a time while much comes in. Halved, large frames take twice the system calls; doubled, whoever sends
 /// much holds that much more.
-const AHEAD: usize = 16 << 10;
+const AHEAD: usize = (16 << 10) - size_of::<[usize; 2]>(); // with its bounds, a size class of the allocator
 
 /// A connection that is read ahead while it has much to say.
 pub(super) struct ReadAhead<T> {
