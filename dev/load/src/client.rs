@@ -93,6 +93,7 @@ pub(crate) fn transport() -> TransportConfig {
     t
 }
 
+#[expect(clippy::disallowed_methods, reason = "clients are quinn as it is")]
 fn endpoint(alpn: &str, reading: Reading, steering: &Steering) -> Result<Endpoint> {
     let tls = QuicClientConfig::try_from(tls::client(alpn)?)?;
     let mut config = ClientConfig::new(Arc::new(tls));
