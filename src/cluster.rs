@@ -23,7 +23,6 @@ mod token;
 
 use std::{
     collections::BTreeMap,
-    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -56,7 +55,7 @@ use crate::{
         track::Producer,
     },
     session,
-    transport::{self, Dialer, Target},
+    transport::{Dialer, Target},
     types::{Cost, HopId, Hops, Path, Scope, code},
     wire::Offer,
 };
@@ -117,8 +116,6 @@ pub enum Error {
 /// What dialing takes.
 #[derive(Clone, Debug)]
 pub struct Means {
-    /// Sockets and certificates.
-    pub transport: transport::Config,
     /// How to ask for a list of nodes, and for fingerprints.
     pub client: http::Client,
     /// The dialects spoken with other nodes.
@@ -200,13 +197,12 @@ impl Cluster {
 
     /// Keeps this node linked with all that it should be, until it is asked to stop and the links are over. Runs on the
     /// runtime of the QUIC worker, so that media cross no thread.
-    pub async fn run(self: Arc<Self>, means: Means) -> io::Result<()> {
+    pub async fn run(self: Arc<Self>, dialer: Dialer, means: Means) {
         let config = self.config.clone();
         // Both were checked when this was made.
         let own = own(&config).ok().flatten();
         let wishes = configured(&config).unwrap_or_default();
         let root = config.root().is_some_and(|root| Name::parse(root).ok() != own);
-        let dialer = Dialer::open(&means.transport)?;
         let dials = Arc::new(Dials {
             config: config.clone(),
             lookup: self.lookup(),
@@ -253,7 +249,6 @@ impl Cluster {
         following.finish().await;
         dials.dialer.close(crate::wire::lite::close::NONE, "server shutdown");
         dials.dialer.drained().await;
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use futures::FutureExt;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -164,14 +165,9 @@ impl Relay {
         log(&shared, &sockets);
         let Sockets { udp, http, https: secure, internal, tcp, unix } = sockets;
         let mut tasks = JoinSet::new();
-        let means = cluster::Means {
-            transport: shared.transport.clone(),
-            client,
-            offer: nodes,
-            drain: shared.drain,
-            shutdown: shutdown.clone(),
-        };
-        let linking = Box::pin(shared.cluster.clone().run(means));
+        let means = cluster::Means { client, offer: nodes, drain: shared.drain, shutdown: shutdown.clone() };
+        let cluster = shared.cluster.clone();
+        let linking = Box::new(|dialer| cluster.run(dialer, means).boxed());
         let mut workers = workers::start(&shared, udp, linking, &shutdown).await?;
         let (knock, knocks) = mpsc::channel(KNOCKS);
         let doors = tokio::spawn(accept::serve(shared.clone(), Clients::Others(knocks), shutdown.clone()));

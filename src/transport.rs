@@ -29,6 +29,7 @@ use std::{
 
 use bytes::Bytes;
 
+pub use burst::Driver;
 pub use config::Config;
 pub use dialer::{Dialed, Dialer};
 pub use incoming::{Greeting, Incoming};

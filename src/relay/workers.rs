@@ -3,7 +3,11 @@
 use std::{io, num::NonZero, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesUnordered,
+};
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
@@ -20,7 +24,7 @@ use super::{
 };
 use crate::{
     model::watch::Worker,
-    transport::{Listener, config::Runtime, incoming::HTTP3, listener::Terms, port::Share},
+    transport::{Dialer, Driver, Listener, config::Runtime, incoming::HTTP3, listener::Terms, port::Share},
     wire::{Dialect, lite::close},
 };
 
@@ -35,7 +39,7 @@ pub(super) fn count(runtime: &Runtime) -> u16 {
 pub(super) async fn start(
     shared: &Arc<Shared>,
     ports: Vec<Vec<Share>>,
-    linking: BoxFuture<'static, io::Result<()>>,
+    linking: Linking,
     shutdown: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>> {
     let terms = terms(shared)?;
@@ -63,6 +67,9 @@ pub(super) async fn start(
     ensure!(!workers.is_empty(), "no address to serve");
     Ok(workers)
 }
+
+/// Keeps the relay linked with other nodes, which this dialer reaches.
+pub(super) type Linking = Box<dyn FnOnce(Dialer) -> BoxFuture<'static, ()> + Send>;
 
 /// What every listener offers: certificates, and a place for all protocols.
 fn terms(shared: &Shared) -> Result<Terms> {
@@ -97,7 +104,7 @@ struct Start {
     shared: Arc<Shared>,
     terms: Terms,
     core: Option<usize>,
-    linking: Option<BoxFuture<'static, io::Result<()>>>,
+    linking: Option<Linking>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -111,33 +118,48 @@ impl Start {
             if let Some(Err(error)) = self.core.map(pin) {
                 debug!(number, %error, "not kept on a core");
             }
-            let worker = Worker::enter();
-            runtime.block_on(async {
-                // Endpoints belong to the runtime they are made on.
-                let listeners: Result<Vec<_>, _> =
-                    shares.into_iter().map(|share| Listener::new(share, self.terms.clone())).collect();
-                let serving = listeners.as_ref().ok().cloned();
-                let _ = started.send(listeners.map(drop));
-                tokio::select! {
-                    () = worker.dispatch() => {}
-                    () = self.work(serving.unwrap_or_default()) => {}
-                }
-            });
+            runtime.block_on(self.work(Worker::enter(), shares, started));
             drop::<oneshot::Sender<()>>(done);
         })?;
         starting.await.context("the QUIC worker ended")?.context("no QUIC endpoint")?;
         Ok(over)
     }
 
-    async fn work(self, listeners: Vec<Listener>) {
-        let linking = async {
-            if let Some(linking) = self.linking
-                && let Err(error) = linking.await
-            {
-                warn!(%error, "other nodes cannot be dialed");
-            }
+    /// Serves on the current runtime, which endpoints belong to once made, until its sessions are over.
+    async fn work(self, worker: Worker, shares: Vec<Share>, started: oneshot::Sender<io::Result<()>>) {
+        let listeners: Result<Vec<_>, _> =
+            shares.into_iter().map(|share| Listener::new(share, self.terms.clone())).collect();
+        let (listeners, first): (Vec<_>, FuturesUnordered<Driver>) = match listeners {
+            Ok(listeners) => listeners.into_iter().unzip(),
+            Err(error) => return drop(started.send(Err(error))),
         };
-        tokio::join!(serve(self.shared, listeners, self.shutdown), linking);
+        let _ = started.send(Ok(()));
+        first.push(async move { worker.dispatch().await }.boxed());
+        let linking = self.linking.and_then(|linking| match Dialer::open(&self.shared.transport) {
+            Ok((dialer, driver)) => {
+                first.push(driver);
+                Some(linking(dialer))
+            }
+            Err(error) => {
+                warn!(%error, "other nodes cannot be dialed");
+                None
+            }
+        });
+        let serving = serve(self.shared, listeners, self.shutdown);
+        let sessions = async {
+            tokio::join!(serving, OptionFuture::from(linking));
+        };
+        lead(first, sessions).await;
+    }
+}
+
+/// Runs until `sessions` are over, as the runtime's own future: whatever comes `first` has its turn again after 61 tasks
+/// (`event_interval`), however many there are.
+async fn lead(first: FuturesUnordered<Driver>, sessions: impl Future<Output = ()> + Send + 'static) {
+    tokio::select! {
+        biased;
+        () = first.for_each(async |()| ()) => {}
+        _ = tokio::spawn(sessions) => {}
     }
 }
 
@@ -153,5 +175,52 @@ async fn serve(shared: Arc<Shared>, listeners: Vec<Listener>, shutdown: watch::R
     while tasks.join_next().await.is_some() {}
     for listener in listeners {
         listener.drained().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_read_however_many_tasks_there_are() {
+        const TURNS: usize = 10;
+        const CROWD: usize = 2000;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let (count, crowd) = (polls.clone(), polls);
+        let (done, over) = oneshot::channel();
+        let reading: Driver = Box::pin(async move {
+            while count.load(Relaxed) < CROWD {
+                yield_now().await;
+            }
+            let before = count.load(Relaxed);
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+            let _ = done.send(count.load(Relaxed) - before);
+            std::future::pending().await
+        });
+        let (found, waited) = std::sync::mpsc::channel();
+        let sessions = async move {
+            let mut busy = JoinSet::new();
+            for _ in 0..CROWD {
+                let polls = crowd.clone();
+                busy.spawn(async move {
+                    loop {
+                        polls.fetch_add(1, Relaxed);
+                        yield_now().await;
+                    }
+                });
+            }
+            found.send(over.await).unwrap();
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(lead(FuturesUnordered::from_iter([reading]), sessions));
+        let waited = waited.recv().unwrap().unwrap();
+        assert!(waited < TURNS * CROWD / 10, "{waited} tasks were polled before its {TURNS} turns were over");
     }
 }

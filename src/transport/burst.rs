@@ -3,19 +3,24 @@
 //! quinn's connections write 10 packets at a time and give way after 20. A frame of 30 packets then takes three system
 //! calls, and its end waits until every other connection has sent its beginning: all viewers are as late as the last.
 //! Bursts are joined by the socket (`joined`), which this runtime's tasks empty when they give way.
+//!
+//! Whoever makes an endpoint also gets its driver, which reads the socket. As a task among thousands it would have its
+//! turn of 50 µs once all of them have had theirs, too seldom when a frame is sent to a crowd: the socket overflows.
 
 mod joined;
 
 use std::{
-    io,
+    fmt, io,
     net::UdpSocket,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Instant,
 };
 
+use futures::future::BoxFuture;
 use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig, TokioRuntime, UdpPoller};
+use tokio::sync::oneshot;
 
 use self::joined::Joined;
 
@@ -25,20 +30,35 @@ const TURN: usize = 20;
 /// catches up keeps others waiting for twice as long.
 const TURNS: usize = 4;
 
-/// An endpoint whose connections send so.
+/// What reads an endpoint's socket and hands packets to its connections, for as long as it has any.
+pub type Driver = BoxFuture<'static, ()>;
+
+/// An endpoint whose connections send so, and its driver.
 #[expect(clippy::disallowed_methods, reason = "the one place that is meant")]
 pub(super) fn endpoint(
     config: EndpointConfig,
     server: Option<ServerConfig>,
     socket: Arc<dyn AsyncUdpSocket>,
-) -> io::Result<Endpoint> {
+) -> io::Result<(Endpoint, Driver)> {
     let socket = Arc::new(Joined::new(socket));
-    Endpoint::new_with_abstract_socket(config, server, socket.clone(), Arc::new(Bursts(socket)))
+    let (first, mut driver) = oneshot::channel();
+    let runtime = Bursts { socket: socket.clone(), first: Mutex::new(Some(first)) };
+    let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, Arc::new(runtime))?;
+    Ok((endpoint, driver.try_recv().map_err(io::Error::other)?))
 }
 
 /// quinn's runtime on tokio, for an endpoint that sends through this socket.
-#[derive(Debug)]
-struct Bursts(Arc<Joined>);
+struct Bursts {
+    socket: Arc<Joined>,
+    /// Who gets quinn's first task, the endpoint's own. All others are connections'.
+    first: Mutex<Option<oneshot::Sender<Driver>>>,
+}
+
+impl fmt::Debug for Bursts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bursts").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
 
 impl Runtime for Bursts {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
@@ -46,7 +66,11 @@ impl Runtime for Bursts {
     }
 
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        tokio::spawn(Sending { task, socket: self.0.clone(), writable: None });
+        let task = Sending { task, socket: self.socket.clone(), writable: None };
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => drop(first.send(Box::pin(task))),
+            None => drop(tokio::spawn(task)),
+        }
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
@@ -58,7 +82,7 @@ impl Runtime for Bursts {
     }
 }
 
-/// A connection's task.
+/// A connection's task, or an endpoint's.
 struct Sending {
     task: Pin<Box<dyn Future<Output = ()> + Send>>,
     socket: Arc<Joined>,
@@ -112,6 +136,25 @@ mod tests {
     fn poll(task: &mut Pin<Box<Sending>>) {
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
         assert!(task.as_mut().poll(&mut cx).is_pending());
+    }
+
+    #[tokio::test]
+    async fn the_first_task_is_for_whoever_made_the_endpoint() {
+        let (first, mut driver) = oneshot::channel();
+        let runtime = Bursts { socket: Arc::new(Joined::new(Arc::<Fake>::default())), first: Mutex::new(Some(first)) };
+        let polls = Arc::new(AtomicUsize::new(0));
+        let task = |value| {
+            let polls = polls.clone();
+            Box::pin(async move {
+                polls.fetch_add(value, SeqCst);
+            })
+        };
+        runtime.spawn(task(1));
+        runtime.spawn(task(10));
+        tokio::task::yield_now().await;
+        assert_eq!(polls.load(SeqCst), 10);
+        driver.try_recv().unwrap().await;
+        assert_eq!(polls.load(SeqCst), 11);
     }
 
     #[test]

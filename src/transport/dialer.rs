@@ -14,10 +14,10 @@ use web_transport_quinn::{Session, proto::ConnectRequest};
 use web_transport_trait::Session as _;
 
 use super::{
-    Connection, Target, burst,
+    Connection, Driver, Target, burst,
     config::{self, Client, Quic},
     incoming::HTTP3,
-    listener, quic,
+    listener, quic, socket,
     stream::{self, FRAMING, Side},
     target::Door,
     tls::{self, Over},
@@ -38,7 +38,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// doubled, it is found to be back two seconds later.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Dials, from one UDP socket on the runtime it was made on. Cheap to clone.
+/// Dials, from one UDP socket. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     endpoint: Endpoint,
@@ -71,17 +71,17 @@ impl NoAnswer {
 }
 
 impl Dialer {
-    /// Binds the socket to dial from.
-    pub fn open(config: &config::Config) -> io::Result<Self> {
+    /// Binds the socket to dial from, which answers are read from as long as the driver is polled.
+    pub fn open(config: &config::Config) -> io::Result<(Self, Driver)> {
         let bind = config.client.bind;
         let any = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, bind.port()));
-        let bound = std::net::UdpSocket::bind(bind);
+        let bound = socket::bind(bind);
         // A machine without IPv6 has no such address.
-        let socket =
-            if bind.ip().is_unspecified() { bound.or_else(|_| std::net::UdpSocket::bind(any)) } else { bound }?;
-        let endpoint = burst::endpoint(EndpointConfig::default(), None, TokioRuntime.wrap_udp_socket(socket)?)?;
+        let bound = if bind.ip().is_unspecified() { bound.or_else(|_| socket::bind(any)) } else { bound }?;
+        let (endpoint, driver) =
+            burst::endpoint(EndpointConfig::default(), None, TokioRuntime.wrap_udp_socket(bound)?)?;
         let quic = dialed(&config.quic, &config.client.quic);
-        Ok(Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic) })
+        Ok((Self { endpoint, client: Arc::new(config.client.clone()), quic: Arc::new(quic) }, driver))
     }
 
     /// Dials a place with these protocols on offer, the favourite first: each of its addresses `race` after the one

@@ -9,7 +9,7 @@ use quinn::{
 };
 
 use super::{
-    Incoming, burst,
+    Driver, Incoming, burst,
     config::{Quic, Server, Streams},
     congestion,
     port::{Ids, Share},
@@ -46,20 +46,21 @@ impl Terms {
     }
 }
 
-/// A QUIC endpoint that takes connections, driven by the runtime it was made on. Cheap to clone.
+/// A QUIC endpoint that takes connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Listener(Endpoint);
 
 impl Listener {
-    /// Serves QUIC on a worker's share of a port.
-    pub fn new(share: Share, terms: Terms) -> io::Result<Self> {
+    /// Serves QUIC on a worker's share of a port, as long as the driver is polled.
+    pub fn new(share: Share, terms: Terms) -> io::Result<(Self, Driver)> {
         let ids = Ids(share.place());
         let mut endpoint = EndpointConfig::default();
         endpoint.cid_generator(move || Box::new(ids));
         if let Some(reset) = terms.reset {
             endpoint.reset_key(reset);
         }
-        burst::endpoint(endpoint, Some(terms.config), share.open()?).map(Self)
+        let (endpoint, driver) = burst::endpoint(endpoint, Some(terms.config), share.open()?)?;
+        Ok((Self(endpoint), driver))
     }
 
     /// The next client; `None` once the listener is closed.
