@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     model::watch::Worker,
-    transport::{Dialer, Driver, Listener, config::Runtime, incoming::HTTP3, listener::Terms, port::Share},
+    transport::{Dialer, Listener, config::Runtime, incoming::HTTP3, listener::Terms, port::Share},
     wire::{Dialect, lite::close},
 };
 
@@ -129,7 +129,7 @@ impl Start {
     async fn work(self, worker: Worker, shares: Vec<Share>, started: oneshot::Sender<io::Result<()>>) {
         let listeners: Result<Vec<_>, _> =
             shares.into_iter().map(|share| Listener::new(share, self.terms.clone())).collect();
-        let (listeners, first): (Vec<_>, FuturesUnordered<Driver>) = match listeners {
+        let (listeners, first): (Vec<_>, FuturesUnordered<_>) = match listeners {
             Ok(listeners) => listeners.into_iter().unzip(),
             Err(error) => return drop(started.send(Err(error))),
         };
@@ -153,9 +153,9 @@ impl Start {
     }
 }
 
-/// Runs until `sessions` are over, as the runtime's own future: whatever comes `first` has its turn again after 61 tasks
-/// (`event_interval`), however many there are.
-async fn lead(first: FuturesUnordered<Driver>, sessions: impl Future<Output = ()> + Send + 'static) {
+/// Runs until `sessions` are over, as the runtime's own future: what comes `first`, of which something never ends, has
+/// another turn or two after at most 61 tasks (`event_interval`), however many there are.
+async fn lead(first: FuturesUnordered<BoxFuture<'static, ()>>, sessions: impl Future<Output = ()> + Send + 'static) {
     tokio::select! {
         biased;
         () = first.for_each(async |()| ()) => {}
@@ -193,7 +193,7 @@ mod tests {
         let polls = Arc::new(AtomicUsize::new(0));
         let (count, crowd) = (polls.clone(), polls);
         let (done, over) = oneshot::channel();
-        let reading: Driver = Box::pin(async move {
+        let reading = async move {
             while count.load(Relaxed) < CROWD {
                 yield_now().await;
             }
@@ -203,7 +203,7 @@ mod tests {
             }
             let _ = done.send(count.load(Relaxed) - before);
             std::future::pending().await
-        });
+        };
         let (found, waited) = std::sync::mpsc::channel();
         let sessions = async move {
             let mut busy = JoinSet::new();
@@ -219,7 +219,7 @@ mod tests {
             found.send(over.await).unwrap();
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(lead(FuturesUnordered::from_iter([reading]), sessions));
+        runtime.block_on(lead(FuturesUnordered::from_iter([reading.boxed()]), sessions));
         let waited = waited.recv().unwrap().unwrap();
         assert!(waited < TURNS * CROWD / 10, "{waited} tasks were polled before its {TURNS} turns were over");
     }

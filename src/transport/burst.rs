@@ -5,7 +5,8 @@
 //! Bursts are joined by the socket (`joined`), which this runtime's tasks empty when they give way.
 //!
 //! Whoever makes an endpoint also gets its driver, which reads the socket. As a task among thousands it would have its
-//! turn of 50 µs once all of them have had theirs, too seldom when a frame is sent to a crowd: the socket overflows.
+//! turn of 50 µs once all of them have had theirs, too seldom when a frame is sent to a crowd: the socket overflows. What is
+//! read sooner waits for its connection in memory, not in the socket.
 
 mod joined;
 
@@ -30,7 +31,7 @@ const TURN: usize = 20;
 /// catches up keeps others waiting for twice as long.
 const TURNS: usize = 4;
 
-/// What reads an endpoint's socket and hands packets to its connections, for as long as it has any.
+/// What reads an endpoint's socket and hands packets to its connections, until nobody has the endpoint and it has none.
 pub type Driver = BoxFuture<'static, ()>;
 
 /// An endpoint whose connections send so, and its driver.
@@ -66,10 +67,10 @@ impl Runtime for Bursts {
     }
 
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        let task = Sending { task, socket: self.socket.clone(), writable: None };
         match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(first) => drop(first.send(Box::pin(task))),
-            None => drop(tokio::spawn(task)),
+            // It sends packets one by one, which are never kept back.
+            Some(first) => drop(first.send(task)),
+            None => drop(tokio::spawn(Sending { task, socket: self.socket.clone(), writable: None })),
         }
     }
 
@@ -82,7 +83,7 @@ impl Runtime for Bursts {
     }
 }
 
-/// A connection's task, or an endpoint's.
+/// A connection's task.
 struct Sending {
     task: Pin<Box<dyn Future<Output = ()> + Send>>,
     socket: Arc<Joined>,
