@@ -78,6 +78,9 @@ pub(crate) struct Run {
     /// Connections that subscribers make each second; as fast as they can unless given.
     #[arg(long)]
     pub(crate) pace: Option<f64>,
+    /// A few threads read for all viewers, in place of tasks for each: over raw QUIC and from moq-lite-03 on, else as always.
+    #[arg(long)]
+    pub(crate) lean: bool,
     /// The server's workers, which connections are spread over by the ids that they are sent to.
     #[arg(long, default_value_t = 1)]
     pub(crate) workers: u16,

@@ -95,6 +95,13 @@ pub(crate) fn transport() -> TransportConfig {
 
 #[expect(clippy::disallowed_methods, reason = "clients are quinn as it is")]
 fn endpoint(alpn: &str, reading: Reading, steering: &Steering) -> Result<Endpoint> {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket()?, Arc::new(TokioRuntime))?;
+    endpoint.set_default_client_config(config(alpn, reading, steering)?);
+    Ok(endpoint)
+}
+
+/// What a connection over QUIC starts with.
+pub(crate) fn config(alpn: &str, reading: Reading, steering: &Steering) -> Result<ClientConfig> {
     let tls = QuicClientConfig::try_from(tls::client(alpn)?)?;
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport();
@@ -102,9 +109,7 @@ fn endpoint(alpn: &str, reading: Reading, steering: &Steering) -> Result<Endpoin
     config.transport_config(Arc::new(transport));
     let steering = steering.clone();
     config.initial_dst_cid_provider(Arc::new(move || steering.id()));
-    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket()?, Arc::new(TokioRuntime))?;
-    endpoint.set_default_client_config(config);
-    Ok(endpoint)
+    Ok(config)
 }
 
 /// As close to `transport` as QMux can be.

@@ -71,21 +71,31 @@ impl Reader {
     async fn read(&mut self, mut stream: RecvStream) -> Result<()> {
         while let Some(chunk) = stream.chunk().await? {
             self.feed(chunk)?;
-            if matches!(self.state, State::Setup) {
+            if self.is_setup() {
                 return Ok(());
             }
         }
-        // A clean end is only legal between frames.
+        self.end();
+        Ok(())
+    }
+
+    /// Whether it turned out to be no group: there is nothing to read.
+    pub(crate) fn is_setup(&self) -> bool {
+        matches!(self.state, State::Setup)
+    }
+
+    /// The stream has ended, which is only legal between frames.
+    pub(crate) fn end(&self) {
         let clean = matches!(self.state, State::FrameHeader) && self.partial.is_empty();
         let whole = match (&self.check, self.expect.frames) {
             (Some(check), Some(frames)) => check.group(frames),
             _ => true,
         };
         self.stats.corrupt.fetch_add(!(clean && whole) as u64, Relaxed);
-        Ok(())
     }
 
-    fn feed(&mut self, mut data: Bytes) -> Result<()> {
+    /// Takes the stream's next bytes.
+    pub(crate) fn feed(&mut self, mut data: Bytes) -> Result<()> {
         if !self.partial.is_empty() {
             self.partial.extend_from_slice(&data);
             data = self.partial.split().freeze();

@@ -20,6 +20,7 @@ mod frames;
 mod group;
 mod handshake;
 mod knock;
+mod lean;
 mod link;
 mod lossy;
 mod payload;

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::{
     cli::Run,
-    client::{Client, FLOOR, Reading},
+    client::{self, Client, FLOOR, Reading},
+    door::Door,
     group::Expect,
     handshake::handshake,
-    payload,
+    lean, payload,
     publish::Publisher,
     report::{Cost, Report, round},
     snapshot::{Snapshot, used},
@@ -21,6 +22,7 @@ use crate::{
     steering::Steering,
     subscribe::{Viewer, subscribe},
     usage::Usage,
+    wire::Setup,
 };
 
 /// Sockets that carry all viewers over QUIC: few, so that the generator stays cheap.
@@ -127,26 +129,27 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steer
             conn.closed().await;
         });
     }
+    let viewers = (0..run.subscribers).map(|i| viewer(run, names, i)).collect();
+    let has_session_stream = !run.floor && matches!(run.version.setup, Setup::Exchange(_));
+    if run.lean && run.door == Door::Quic && !has_session_stream {
+        let config = client::config(protocol, Reading::Eager, steering)?;
+        return lean::watch(addr, config, viewers, run.pace, stats).await;
+    }
+    come(run, viewers, &clients, stats).await
+}
+
+/// Connects viewers with tasks of their own.
+async fn come(run: &Run, viewers: Vec<Viewer>, clients: &[Client], stats: &Arc<Stats>) -> Result<()> {
     let mut pace = run.pace.map(|rate| tokio::time::interval(Duration::from_secs_f64(1.0 / rate)));
     let most = if run.pace.is_some() { AT_ONCE } else { 1 };
     let mut coming = JoinSet::new();
-    for i in 0..run.subscribers {
+    for (i, viewer) in viewers.into_iter().enumerate() {
         if let Some(pace) = &mut pace {
             pace.tick().await;
         }
         if coming.len() == most {
             coming.join_next().await.context("nobody comes")???;
         }
-        let mine: Vec<usize> = (0..run.subscriptions).map(|k| (i * run.subscriptions + k) % names.len()).collect();
-        let viewer = Viewer {
-            version: (!run.floor).then_some(run.version),
-            names: mine.iter().map(|i| names[*i].clone()).collect(),
-            expect: Expect {
-                verify: run.verify,
-                fillers: mine.into_iter().map(payload::filler).collect(),
-                frames: (!run.floor).then_some(run.shape.group),
-            },
-        };
         let (client, stats) = (clients[i % SOCKETS].clone(), stats.clone());
         coming.spawn(async move {
             let conn = client.connect().await.with_context(|| format!("subscriber {i}"))?;
@@ -162,6 +165,20 @@ async fn watch(run: &Run, names: &[String], stats: &Arc<Stats>, steering: &Steer
         come??;
     }
     Ok(())
+}
+
+/// Who comes as the `index`-th.
+fn viewer(run: &Run, names: &[String], index: usize) -> Viewer {
+    let mine: Vec<usize> = (0..run.subscriptions).map(|k| (index * run.subscriptions + k) % names.len()).collect();
+    Viewer {
+        version: (!run.floor).then_some(run.version),
+        names: mine.iter().map(|i| names[*i].clone()).collect(),
+        expect: Expect {
+            verify: run.verify,
+            fillers: mine.into_iter().map(payload::filler).collect(),
+            frames: (!run.floor).then_some(run.shape.group),
+        },
+    }
 }
 
 /// Counts groups that were overtaken while measuring and have not come since.

@@ -129,7 +129,7 @@ impl Shape {
     }
 }
 
-const CROWD: &str = "--subscribers 5000 --pace 500 --fps 5 --frame 1000 --group 5";
+const CROWD: &str = "--subscribers 5000 --pace 500 --fps 5 --frame 1000 --group 5 --lean";
 const VIDEO: &str = "--subscribers 100 --fps 60 --frame 4000 --group 60";
 
 const CHAT: &str = "--subscribers 200 --fps 50 --frame 200 --group 1";
