@@ -226,7 +226,7 @@ pub(crate) static ALL: [Shape; 11] = [
         load: CROWD,
         floor: Some(Floor { serve: "--fps 5 --frame 1000 --group 5", load: CROWD, streams: 16 }),
         streams: 32,
-        // What is late here is late because of whoever reads it: the last packet leaves a relay in a third of that time.
+        // To read a frame for each takes nearly as long as to send it, so the load generator has what the relay leaves, too.
         load_cores: "0,1",
         kind: Kind::Crowd,
         long: true,
